@@ -1,0 +1,7 @@
+/** Every kind of destination by its name, loaded when it is configured: what is not used costs nothing. */
+import type { AdaptorKind } from "../src/deliver/adaptor.ts";
+
+export const adaptors: Readonly<Record<string, () => Promise<{ default: AdaptorKind<any> }>>> = {
+  file: () => import("./file/mod.ts"),
+  kafka: () => import("./kafka/mod.ts"),
+};

@@ -1,0 +1,129 @@
+/**
+ * The words in which keys are declared: of the configuration (`keys.ts`) and of every adaptor. From one declaration come
+ * the parser, the default, the help line, the manual and the TypeScript type.
+ */
+
+/** How one key is written, read and explained. */
+export interface Option<T> {
+  /** What a user writes: shown in help and errors, e.g. "size". */
+  readonly kind: string;
+  readonly help: string;
+  /** As a user would write it; `undefined` where there is none. */
+  readonly fallback: string | number | boolean | readonly string[] | undefined;
+  /** Without it the configuration is refused. */
+  readonly needed: boolean;
+  /** Never printed. */
+  readonly secret: boolean;
+  /** From what TOML, the environment or a flag gave (the latter two give text). Throws a `TypeError` saying what was expected. */
+  read(value: unknown): T;
+}
+export type Fields = Readonly<Record<string, Option<any>>>;
+export type Options<F extends Fields> = { readonly [K in keyof F]: F[K] extends Option<infer T> ? T : never };
+
+/** The values of `fields` when nothing was written. */
+export function defaults<F extends Fields>(fields: F): Options<F> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, option]) => [
+      key,
+      option.fallback === undefined ? undefined : option.read(option.fallback),
+    ]),
+  ) as Options<F>;
+}
+
+export function text(help: string): Option<string>;
+export function text(help: string, fallback: string): Option<string>;
+export function text(help: string, fallback?: string): Option<string> {
+  return option("text", help, fallback, readText);
+}
+
+export function whole(help: string, fallback?: number, least = 0, most = Number.MAX_SAFE_INTEGER): Option<number> {
+  return option("whole number", help, fallback, (value) => {
+    const number = typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : value;
+    if (typeof number !== "number" || !Number.isSafeInteger(number)) throw new TypeError("a whole number");
+    if (number < least || number > most) throw new TypeError(`a whole number from ${least} to ${most}`);
+    return number;
+  });
+}
+
+export function flag(help: string, fallback = false): Option<boolean> {
+  return option("true or false", help, fallback, (value) => {
+    if (value === true || value === "true") return true;
+    if (value === false || value === "false") return false;
+    throw new TypeError("true or false");
+  });
+}
+
+/** Bytes: 4096, "64MiB", "4M". K, M, G and KiB, MiB, GiB are powers of 1024. */
+export function size(help: string, fallback?: string, least = 0): Option<number> {
+  return option("size", help, fallback, (value) => {
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= least) return value;
+    const match = typeof value === "string" ? /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(value) : null;
+    if (!match) throw new TypeError('a size such as "64MiB"');
+    const bytes = Math.floor(Number(match[1]) * 1024 ** " KMGT".indexOf(match[2]!.toUpperCase() || " "));
+    if (bytes < least) throw new TypeError(`a size of at least ${least} bytes`);
+    return bytes;
+  });
+}
+
+const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds: "250ms", "30s", "24h", "7d". */
+export function duration(help: string, fallback?: string): Option<number> {
+  return option("duration", help, fallback, (value) => {
+    const match = typeof value === "string" ? /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(value) : null;
+    if (!match) throw new TypeError('a duration such as "30s" or "24h"');
+    return Number(match[1]) * unitMs[match[2]!]!;
+  });
+}
+
+export function list(help: string, fallback?: readonly string[]): Option<readonly string[]> {
+  return option("list of texts", help, fallback, (value) => {
+    if (typeof value === "string") return value.split(",").map((part) => part.trim()).filter((part) => part !== "");
+    if (Array.isArray(value) && value.every((part) => typeof part === "string")) return value;
+    throw new TypeError('a list such as ["a", "b"]');
+  });
+}
+
+export function choice<const T extends string>(help: string, words: readonly T[], fallback?: T): Option<T> {
+  return option(words.map((word) => `"${word}"`).join(", "), help, fallback, (value) => {
+    if (words.includes(value as T)) return value as T;
+    throw new TypeError(`one of ${words.map((word) => `"${word}"`).join(", ")}`);
+  });
+}
+
+/** A table of texts, e.g. `filter = { topic = "web.*" }`. */
+export function table(help: string): Option<Readonly<Record<string, string>> | undefined> {
+  return optional({
+    ...option("table of texts", help, undefined, (value) => {
+      const plain = typeof value === "object" && value !== null && !Array.isArray(value);
+      if (plain && Object.values(value).every((part) => typeof part === "string")) {
+        return value as Record<string, string>;
+      }
+      throw new TypeError('a table such as { topic = "web.*" }');
+    }),
+  });
+}
+
+/** The same, but it may be left out. */
+export function optional<T>(inner: Option<T>): Option<T | undefined> {
+  return { ...inner, needed: false };
+}
+
+/** The same, but never printed. */
+export function secret<T>(inner: Option<T>): Option<T> {
+  return { ...inner, secret: true };
+}
+
+function option<T>(
+  kind: string,
+  help: string,
+  fallback: Option<T>["fallback"],
+  read: (value: unknown) => T,
+): Option<T> {
+  return { kind, help, fallback, needed: fallback === undefined, secret: false, read };
+}
+
+function readText(value: unknown): string {
+  if (typeof value !== "string") throw new TypeError("a text in quotes");
+  return value;
+}

@@ -1,0 +1,77 @@
+/**
+ * The contract between the pump and what speaks a destination's protocol. Retry, pauses, batching, order, cursors and dead
+ * letters are the pump's; an adaptor only turns batches into its protocol's bytes and says what became of them.
+ */
+import type { Fields, Options } from "../config/options.ts";
+import type { Position } from "../log/mod.ts";
+import type { Message } from "../message/message.ts";
+import type { World } from "../os/world.ts";
+
+/** A message on its way out. `id` is the same every time it is sent, so a destination can drop repeats. */
+export interface Delivery {
+  readonly id: string;
+  readonly position: Position;
+  readonly message: Message;
+  /** The message in the destination's format. */
+  readonly body: Uint8Array;
+}
+
+/** What became of a batch. Whatever is in neither list was taken. */
+export interface Result {
+  /** Will never be taken, whoever sends it again: these go to the dead letters, with the reason. */
+  readonly refused: readonly { readonly delivery: Delivery; readonly reason: string }[];
+  /**
+   * Not now (throttled, topic not there yet): the pump sends these again before anything later of the same topic. Who lists
+   * one lists with it every later one of the same key, so that order holds.
+   */
+  readonly again: readonly Delivery[];
+  /** Why there is something in `again`: shown as the destination's last error. */
+  readonly trouble?: string;
+  /** Where the taken ones are now, if the destination tells (partition and first offset, file name): for the audit. */
+  readonly receipt?: string;
+}
+
+/** Where an adaptor works: its own name, a folder of its own, the outside. */
+export interface Place {
+  readonly destination: string;
+  /** May not exist yet. */
+  readonly dir: string;
+  readonly world: World;
+  /** The cursor's position at opening: what was written for later positions was never counted and comes again. */
+  readonly position: Position;
+  /** Says something to the operator that is no error of a batch, e.g. "acks=all here means 1 copy". */
+  notice(text: string): void;
+}
+
+/** An open connection to one destination. */
+export interface Adaptor {
+  /**
+   * Resolves when the fate of every message of the batch is known.
+   * Rejects when nothing is certain: the pump then closes this adaptor, waits, opens anew and sends the same batch again.
+   * One call at a time, in order. When `signal` aborts it settles soon.
+   */
+  send(batch: readonly Delivery[], signal: AbortSignal): Promise<Result>;
+  /** Where there may be nobody to send to (PUB): resolves when there is. The pump waits here, not in `send`. */
+  ready?(signal: AbortSignal): Promise<void>;
+  /** Called now and then while there is nothing to send: files are finished here when their hour is over. */
+  idle?(): Promise<void>;
+  /** May be called twice. */
+  close(): Promise<void>;
+}
+
+/** What every `adaptors/<name>/mod.ts` exports as its default. */
+export interface AdaptorKind<F extends Fields = Fields> {
+  readonly summary: string;
+  /** With these options: confirmed (we know it has it), handed over (it applied back-pressure), best effort (it may drop). */
+  promise(options: Options<F>): "confirmed" | "handed over" | "best effort";
+  /** Batches it may have under way at once and still keep order: 1 unless the protocol acknowledges in order. */
+  readonly inFlight: number;
+  readonly options: F;
+  /** Resolves when the destination can be sent to; rejects, saying what to do, when it cannot. */
+  open(options: Options<F>, place: Place, signal: AbortSignal): Promise<Adaptor>;
+}
+
+/** Lets the types of `open`'s options follow from the table of options. */
+export function adaptor<const F extends Fields>(kind: AdaptorKind<F>): AdaptorKind<F> {
+  return kind;
+}

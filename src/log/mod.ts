@@ -1,0 +1,87 @@
+/**
+ * The log: one segmented, checksummed sequence of entries. In come the bytes of requests; out come the same bytes, durable,
+ * each message under a position of its own. It must not know what the bytes mean, who sent them or who will have them.
+ * The bytes on disk are described in FORMAT.md.
+ */
+
+declare const brand: unique symbol;
+/** The number of a message in this node's log, counted from 0 for ever; only the log makes these. */
+export type Position = number & { readonly [brand]: true };
+
+/** What one request brought in: `count` messages in `bytes`, the first of them at `position`; committed at `time` (ms). */
+export interface Entry {
+  readonly position: Position;
+  readonly count: number;
+  readonly epoch: number;
+  readonly time: number;
+  readonly bytes: Uint8Array;
+}
+/** A range that cannot be read any more. */
+export interface Gap {
+  readonly position: Position;
+  readonly count: number;
+  readonly why: "damaged" | "trimmed";
+}
+
+/** The eight ways in which a destination can be done with a message. */
+export const verdicts = [
+  "taken",
+  "filtered",
+  "sampled",
+  "dead",
+  "skipped",
+  "expired",
+  "overwritten",
+  "damaged",
+] as const;
+export type Verdict = (typeof verdicts)[number];
+export type Counts = Readonly<Record<Verdict, number>>;
+
+export interface LogWriter {
+  /** Takes an entry into the next commit; throws `LogFull` or `LogStopped`. Order is the order of the calls. The bytes are copied. */
+  append(bytes: Uint8Array, count: number): Position;
+  /** Resolves once everything appended so far would survive a power cut; the same promise for all of one commit. */
+  durable(): Promise<void>;
+  /** Commits even if nothing was appended: the self-probe. */
+  probe(): Promise<void>;
+  /** Gives back the disk space of whole segments that end before `before`. */
+  trim(before: Position): void;
+  close(): Promise<void>;
+}
+
+export interface LogReader {
+  /** The node whose log this is, 16 hex digits: part of every id. */
+  readonly node: string;
+  /**
+   * The next durable entries and gaps, in order and without holes, at most about `limit.count` messages and `limit.bytes`;
+   * none when caught up. An entry that begins before the reader's start comes whole: the pump skips what it has had.
+   */
+  next(limit: { readonly count: number; readonly bytes: number }): (Entry | Gap)[];
+  close(): void;
+}
+
+/** How far a destination has come: everything before `position` has a verdict and is counted so. */
+export interface Cursor {
+  readonly position: Position;
+  readonly counts: Counts;
+  readonly generation: number;
+  /** Where the generation began. */
+  readonly start: Position;
+  /** How far the cursor would be after a power cut: what retention goes by. */
+  readonly durable: Position;
+  /** `counts` are those of this step, added. Durable within a second, and before any segment behind it is removed. */
+  advance(to: Position, counts: Partial<Counts>): void;
+  /** By command only: a new generation from `at`, counts from zero. */
+  restart(at: Position): void;
+  /** Makes what `advance` said survive a power cut. */
+  sync(): void;
+  close(): void;
+}
+
+/** How far the log is durable. The writer raises it, readers never read past it. */
+export interface Watermark {
+  readonly position: Position;
+  raise(to: Position): void;
+  /** Resolves as soon as the watermark stands above `from`, or `signal` aborts. */
+  above(from: Position, signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,280 @@
+/**
+ * What one request left, as the bytes kept in the log: version 1 of the entry. What the batch shares stands once, then each
+ * message. The log does not look inside; nobody outside this file knows the bytes.
+ *
+ * | bytes | what |
+ * |---|---|
+ * | 1 | version = 1 |
+ * | 1 | flags: bit 0 = an idempotency key follows the time |
+ * | 8 | arrival, ms since 1970, f64 little-endian |
+ * | 32 | only with flag bit 0: 16 bytes hash of the key, 16 bytes digest of the body |
+ * | varint, n | length of the shared fields, then the fields |
+ * | per message: varint, n | length of the message, then its fields |
+ *
+ * A field is a tag byte, a varint length and that many bytes; a message's own field wins over the shared one. Unknown tags are
+ * skipped, so a later version may add some. Varints are LEB128, at most 5 bytes.
+ */
+import type { Fields, Message } from "./message.ts";
+
+const version = 1;
+const hasIdempotency = 1;
+
+/** Tag numbers are for ever; 1–31 are taken or reserved (18 schema, 19 extension attributes, 20 another node's arrival time). */
+const tags = {
+  id: 1,
+  topic: 2,
+  env: 3,
+  version: 4,
+  type: 5,
+  level: 6,
+  ip: 7,
+  peerIp: 8,
+  referrer: 9,
+  userAgent: 10,
+  cookies: 11,
+  key: 12,
+  submittedTimestamp: 13,
+} as const satisfies Record<keyof Fields, number>;
+const submittedMsTag = 14;
+const jsonTag = 16;
+const bytesTag = 17;
+
+const tagOrder = Object.entries(tags) as [keyof Fields, number][];
+const fieldOfTag: (keyof Fields | undefined)[] = [];
+for (const [name, tag] of tagOrder) fieldOfTag[tag] = name;
+
+/** What identifies a request that may come again. Both are 16 bytes. */
+export interface Idempotency {
+  readonly key: Uint8Array;
+  readonly body: Uint8Array;
+}
+/** A message as `ingest` hands it over: time and shared fields stand beside it. */
+export interface Incoming {
+  readonly fields: Fields;
+  readonly submittedMs?: number;
+  readonly data: Uint8Array;
+  readonly dataIsJson: boolean;
+}
+export interface EntryHead {
+  readonly timestamp: number;
+  readonly shared: Fields;
+  readonly idempotency?: Idempotency;
+}
+
+/** The entry's bytes; they are the encoder's until the next call, so append them before it. */
+export function encodeEntry(head: EntryHead, messages: readonly Incoming[]): Uint8Array {
+  const out = scratch;
+  out.at = 0;
+  out.byte(version);
+  out.byte(head.idempotency ? hasIdempotency : 0);
+  out.float(head.timestamp);
+  if (head.idempotency) {
+    out.bytes(head.idempotency.key);
+    out.bytes(head.idempotency.body);
+  }
+  const sharedAt = out.open();
+  putFields(out, head.shared);
+  out.shut(sharedAt);
+  for (const message of messages) {
+    const at = out.open();
+    putFields(out, message.fields);
+    if (message.submittedMs !== undefined) {
+      out.byte(submittedMsTag);
+      out.byte(8);
+      out.float(message.submittedMs);
+    }
+    out.byte(message.dataIsJson ? jsonTag : bytesTag);
+    out.varint(message.data.length);
+    out.bytes(message.data);
+    out.shut(at);
+  }
+  return out.taken();
+}
+
+/** The messages of an entry, in order. Throws when the bytes are no entry that this version can read. */
+export function decodeEntry(entry: Uint8Array): Message[] {
+  const input = new Input(entry);
+  const head = readHead(input);
+  const messages: Message[] = [];
+  while (input.at < entry.length) {
+    const end = input.varint() + input.at;
+    const message = { timestamp: head.timestamp, data: nothing, dataIsJson: false, ...head.shared } as Mutable<Message>;
+    readFields(input, end, message);
+    messages.push(message);
+  }
+  return messages;
+}
+
+/** The idempotency key and digest of an entry, if it has them. */
+export function idempotencyOf(entry: Uint8Array): Idempotency | undefined {
+  return readHead(new Input(entry)).idempotency;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+const nothing = new Uint8Array(0);
+
+function readHead(input: Input): EntryHead & { shared: Mutable<Message> } {
+  const found = input.byte();
+  if (found !== version) throw new Error(`Cannot read entry: its version is ${found}, this program reads ${version}`);
+  const flags = input.byte();
+  const timestamp = input.float();
+  const idempotency = flags & hasIdempotency ? { key: input.bytes(16), body: input.bytes(16) } : undefined;
+  const shared = {} as Mutable<Message>;
+  const end = input.varint() + input.at;
+  readFields(input, end, shared);
+  return { timestamp, shared, idempotency };
+}
+
+function readFields(input: Input, end: number, into: Mutable<Message>): void {
+  if (end > input.length) throw new Error("Cannot read entry: a message reaches past its end");
+  while (input.at < end) {
+    const tag = input.byte();
+    const length = input.varint();
+    const name = fieldOfTag[tag];
+    if (name !== undefined) into[name] = input.text(length);
+    else if (tag === submittedMsTag) into.submittedMs = input.float();
+    else if (tag === jsonTag || tag === bytesTag) {
+      into.data = input.bytes(length);
+      into.dataIsJson = tag === jsonTag;
+    } else input.at += length;
+  }
+}
+
+function putFields(out: Output, fields: Fields): void {
+  for (const name in fields) {
+    const value = fields[name as keyof Fields];
+    if (value === undefined) continue;
+    out.byte(tags[name as keyof Fields]);
+    out.text(value);
+  }
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+class Output {
+  at = 0;
+  #bytes = new Uint8Array(1 << 16);
+  #view = new DataView(this.#bytes.buffer);
+
+  taken(): Uint8Array {
+    return this.#bytes.subarray(0, this.at);
+  }
+  byte(value: number): void {
+    this.#need(1);
+    this.#bytes[this.at++] = value;
+  }
+  float(value: number): void {
+    this.#need(8);
+    this.#view.setFloat64(this.at, value, true);
+    this.at += 8;
+  }
+  bytes(value: Uint8Array): void {
+    this.#need(value.length);
+    this.#bytes.set(value, this.at);
+    this.at += value.length;
+  }
+  varint(value: number): void {
+    this.#need(5);
+    while (value > 127) {
+      this.#bytes[this.at++] = (value & 127) | 128;
+      value = Math.floor(value / 128);
+    }
+    this.#bytes[this.at++] = value;
+  }
+  /** Length and bytes of `value`; lone surrogates become U+FFFD, as everywhere in UTF-8. */
+  text(value: string): void {
+    const { length } = value;
+    this.#need(length * 3 + 5);
+    if (length < 128 && this.#ascii(value)) return;
+    const at = this.open();
+    this.at += encoder.encodeInto(value, this.#bytes.subarray(this.at)).written;
+    this.shut(at);
+  }
+  /** Short ASCII without a call out of the engine; false, and nothing kept, when it is not ASCII. */
+  #ascii(value: string): boolean {
+    const bytes = this.#bytes;
+    let at = this.at;
+    bytes[at++] = value.length;
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 127) return false;
+      bytes[at++] = code;
+    }
+    this.at = at;
+    return true;
+  }
+  /** Leaves room for a length of two bytes, which nearly always do. */
+  open(): number {
+    this.#need(2);
+    this.at += 2;
+    return this.at - 2;
+  }
+  /** Writes the length of what was put since `open`, padded to two bytes, or to five where two cannot say it. */
+  shut(at: number): void {
+    const length = this.at - at - 2;
+    let room = 2;
+    if (length >= 1 << 14) {
+      room = 5;
+      this.#need(3);
+      this.#bytes.copyWithin(at + 5, at + 2, this.at);
+      this.at += 3;
+    }
+    for (let i = 0; i < room; i++) {
+      this.#bytes[at + i] = (Math.floor(length / 128 ** i) & 127) | (i < room - 1 ? 128 : 0);
+    }
+  }
+  #need(count: number): void {
+    if (this.at + count <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.at + count));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+}
+const scratch = new Output();
+
+class Input {
+  at = 0;
+  readonly length: number;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.length = bytes.length;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  byte(): number {
+    if (this.at >= this.length) throw new Error("Cannot read entry: it ends too early");
+    return this.#bytes[this.at++]!;
+  }
+  float(): number {
+    this.at += 8;
+    return this.#view.getFloat64(this.at - 8, true);
+  }
+  varint(): number {
+    let value = 0;
+    for (let i = 0, unit = 1; i < 5; i++, unit *= 128) {
+      const byte = this.byte();
+      value += (byte & 127) * unit;
+      if (byte < 128) return value;
+    }
+    throw new Error("Cannot read entry: a length has more than five bytes");
+  }
+  bytes(count: number): Uint8Array {
+    if (this.at + count > this.length) throw new Error("Cannot read entry: it ends too early");
+    this.at += count;
+    return this.#bytes.subarray(this.at - count, this.at);
+  }
+  text(count: number): string {
+    const bytes = this.bytes(count);
+    if (count > 40) return decoder.decode(bytes);
+    let text = "";
+    for (let i = 0; i < count; i++) {
+      if (bytes[i]! > 127) return decoder.decode(bytes);
+      text += String.fromCharCode(bytes[i]!);
+    }
+    return text;
+  }
+}

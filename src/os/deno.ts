@@ -1,0 +1,128 @@
+/** The real outside: files, clock and chance by Deno. With the shells, the only file that says `Deno.` */
+import { statfsSync } from "node:fs";
+import { setImmediate } from "node:timers";
+import type { Clock, Files, Lock, OpenFile, World } from "./world.ts";
+
+export function realWorld(): World {
+  return { files: new DenoFiles(), clock: denoClock, random: Math.random };
+}
+
+class DenoFiles implements Files {
+  create(path: string): OpenFile {
+    return new DenoFile(Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o640 }));
+  }
+  open(path: string): OpenFile {
+    return new DenoFile(Deno.openSync(path, { read: true, write: true }));
+  }
+  exists(path: string): boolean {
+    try {
+      Deno.lstatSync(path);
+      return true;
+    } catch (problem) {
+      if (problem instanceof Deno.errors.NotFound) return false;
+      throw problem;
+    }
+  }
+  list(dir: string): string[] {
+    return [...Deno.readDirSync(dir)].map((entry) => entry.name).sort();
+  }
+  makeDir(dir: string): void {
+    Deno.mkdirSync(dir, { recursive: true, mode: 0o750 });
+  }
+  rename(from: string, to: string): void {
+    Deno.renameSync(from, to);
+  }
+  remove(path: string): void {
+    Deno.removeSync(path);
+  }
+  syncDir(dir: string): void {
+    // Windows cannot open a directory as a file; NTFS journals its names by itself.
+    if (Deno.build.os === "windows") return;
+    using handle = Deno.openSync(dir, { read: true });
+    handle.syncSync();
+  }
+  lock(path: string, holder: string): Lock {
+    const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o640 });
+    if (!file.tryLockSync(true)) {
+      const bytes = new Uint8Array(256);
+      const count = file.readSync(bytes) ?? 0;
+      file.close();
+      return { held: false, holder: new TextDecoder().decode(bytes.subarray(0, count)).trim() };
+    }
+    file.truncateSync(0);
+    file.writeSync(new TextEncoder().encode(`${holder}\n`));
+    held.push(file);
+    return { held: true };
+  }
+  space(path: string): number {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  }
+}
+
+/** Locks last as long as their handle: kept here so that no collection of garbage closes one. */
+const held: Deno.FsFile[] = [];
+
+class DenoFile implements OpenFile {
+  readonly #file: Deno.FsFile;
+  /** Where the next read or write of the handle would be: seeking only when needed saves a call a commit. */
+  #at = 0;
+
+  constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+  read(at: number, into: Uint8Array): number {
+    this.#seek(at);
+    let count = 0;
+    while (count < into.length) {
+      const got = this.#file.readSync(count === 0 ? into : into.subarray(count));
+      if (got === null || got === 0) break;
+      count += got;
+    }
+    this.#at = at + count;
+    return count;
+  }
+  write(at: number, bytes: Uint8Array): void {
+    this.#seek(at);
+    let count = 0;
+    try {
+      while (count < bytes.length) count += this.#file.writeSync(count === 0 ? bytes : bytes.subarray(count));
+    } finally {
+      this.#at = at + count;
+    }
+  }
+  sync(): void {
+    this.#file.syncDataSync();
+  }
+  truncate(bytes: number): void {
+    this.#file.truncateSync(bytes);
+  }
+  size(): number {
+    return this.#file.statSync().size;
+  }
+  close(): void {
+    this.#file.close();
+  }
+  #seek(at: number): void {
+    if (at !== this.#at) this.#file.seekSync(at, Deno.SeekMode.Start);
+    this.#at = at;
+  }
+}
+
+const denoClock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  sleep(ms, signal) {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const done = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal?.addEventListener("abort", done, { once: true });
+    });
+  },
+  turn: (run) => void setImmediate(run),
+};

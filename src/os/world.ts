@@ -1,0 +1,104 @@
+/**
+ * What the core may ask of the outside: files, time, chance. Everything inside takes a `World`, so that the whole of it
+ * can run under a simulation that cuts the power, tears writes and fails the n-th call.
+ */
+
+export interface World {
+  readonly files: Files;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/**
+ * Files and directories, synchronously: a sync blocks its thread for the 0.2 ms that are its commit's time anyway.
+ * What fails throws an error with the system's `code` (see `codeOf`).
+ */
+export interface Files {
+  /** Fails with EEXIST if `path` exists. */
+  create(path: string): OpenFile;
+  /** For reading and writing; fails with ENOENT if there is no such file. */
+  open(path: string): OpenFile;
+  exists(path: string): boolean;
+  /** Names of files and directories in `dir`, sorted. Fails with ENOENT if there is no such directory. */
+  list(dir: string): string[];
+  /** With its parents; no error if it exists. */
+  makeDir(dir: string): void;
+  /** Replaces `to` if it exists. */
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  /** Makes creations, renames and removals in `dir` survive a power cut. */
+  syncDir(dir: string): void;
+  /** Held for the life of the process. When another holds it: what that one wrote of itself. */
+  lock(path: string, holder: string): Lock;
+  /** Bytes free for us on the file system of `path`. */
+  space(path: string): number;
+}
+
+export type Lock = { readonly held: true } | { readonly held: false; readonly holder: string };
+
+export interface OpenFile {
+  /** Fills `into` from byte `at` as far as the file goes; returns how many bytes that was. */
+  read(at: number, into: Uint8Array): number;
+  /** All of it or an error; at a position, because segments are filled ahead of need. */
+  write(at: number, bytes: Uint8Array): void;
+  /** What was written before this call survives a power cut once it returns. */
+  sync(): void;
+  /** Cuts the file to `bytes`, or extends it with zeros. */
+  truncate(bytes: number): void;
+  size(): number;
+  close(): void;
+}
+
+export interface Clock {
+  /** Wall time in ms: for stamps only. */
+  now(): number;
+  /** Monotonic ms: for every wait and limit. */
+  elapsed(): number;
+  /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `run` once all that is ready in this turn of the loop has run. */
+  turn(run: () => void): void;
+}
+
+/** The system's name of what went wrong ("ENOENT", "ENOSPC", …), or "" when it is no error of the system. */
+export function codeOf(problem: unknown): string {
+  const code = (problem as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : "";
+}
+
+/** Whether the error says that there is no room: on the disk, in the quota, or under the file size limit. */
+export function isNoSpace(problem: unknown): boolean {
+  return ["ENOSPC", "EDQUOT", "EFBIG"].includes(codeOf(problem));
+}
+
+/** Joins with one slash; the core's paths never end in one. */
+export function join(...parts: string[]): string {
+  return parts.join("/");
+}
+
+/** The whole of a file. */
+export function readWhole(files: Files, path: string): Uint8Array {
+  const file = files.open(path);
+  try {
+    const bytes = new Uint8Array(file.size());
+    return bytes.subarray(0, file.read(0, bytes));
+  } finally {
+    file.close();
+  }
+}
+
+/** Puts `bytes` under `path` so that a power cut leaves the old content or the new, never a mixture. */
+export function replaceFile(files: Files, path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.new`;
+  if (files.exists(temporary)) files.remove(temporary);
+  const file = files.create(temporary);
+  try {
+    file.write(0, bytes);
+    file.sync();
+  } finally {
+    file.close();
+  }
+  files.rename(temporary, path);
+  files.syncDir(path.slice(0, path.lastIndexOf("/")));
+}
