@@ -98,7 +98,7 @@ export function decodeEntry(entry: Uint8Array): Message[] {
   const messages: Message[] = [];
   while (input.at < entry.length) {
     const end = input.varint() + input.at;
-    const message = { timestamp: head.timestamp, data: nothing, dataIsJson: false, ...head.shared } as Mutable<Message>;
+    const message: Mutable<Message> = { ...head.shared };
     readFields(input, end, message);
     messages.push(message);
   }
@@ -119,7 +119,7 @@ function readHead(input: Input): EntryHead & { shared: Mutable<Message> } {
   const flags = input.byte();
   const timestamp = input.float();
   const idempotency = flags & hasIdempotency ? { key: input.bytes(16), body: input.bytes(16) } : undefined;
-  const shared = {} as Mutable<Message>;
+  const shared = { timestamp, data: nothing, dataIsJson: false } as Mutable<Message>;
   const end = input.varint() + input.at;
   readFields(input, end, shared);
   return { timestamp, shared, idempotency };
