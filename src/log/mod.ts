@@ -4,6 +4,8 @@
  * The bytes on disk are described in FORMAT.md.
  */
 
+import type { Counts } from "./verdict.ts";
+
 declare const brand: unique symbol;
 /** The number of a message in this node's log, counted from 0 for ever; only the log makes these. */
 export type Position = number & { readonly [brand]: true };
@@ -22,20 +24,6 @@ export interface Gap {
   readonly count: number;
   readonly why: "damaged" | "trimmed";
 }
-
-/** The eight ways in which a destination can be done with a message. */
-export const verdicts = [
-  "taken",
-  "filtered",
-  "sampled",
-  "dead",
-  "skipped",
-  "expired",
-  "overwritten",
-  "damaged",
-] as const;
-export type Verdict = (typeof verdicts)[number];
-export type Counts = Readonly<Record<Verdict, number>>;
 
 export interface LogWriter {
   /** Takes an entry into the next commit; throws `LogFull` or `LogStopped`. Order is the order of the calls. The bytes are copied. */
@@ -85,3 +73,14 @@ export interface Watermark {
   /** Resolves as soon as the watermark stands above `from`, or `signal` aborts. */
   above(from: Position, signal: AbortSignal): Promise<void>;
 }
+
+export { openCursor, peekCursors } from "./cursor.ts";
+export { claimDirectory, DirectoryBusy, DirectoryRefused, nodeOf } from "./directory.ts";
+export { destinationKey, peekMark } from "./mark.ts";
+export { SegmentReader } from "./reader.ts";
+export { freeBefore } from "./retention.ts";
+export type { Damage, Recovered, SegmentFact } from "./recover.ts";
+export { NewerFormat } from "./segment.ts";
+export { type Counts, type Verdict, verdicts } from "./verdict.ts";
+export { FollowingWatermark, LocalWatermark, RaisingWatermark } from "./watermark.ts";
+export { LogFull, LogStopped, SegmentWriter, type WriterFacts, type WriterOptions } from "./writer.ts";

@@ -77,6 +77,24 @@ export function join(...parts: string[]): string {
   return parts.join("/");
 }
 
+/** The directory that holds `path`. */
+export function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : path.slice(0, slash) || "/";
+}
+
+/**
+ * Makes `dir` and its parents, and their entries durable. The entries are synced even if they exist: an earlier run may have
+ * died between making and syncing them.
+ */
+export function makeDurableDir(files: Files, dir: string): void {
+  files.makeDir(dir);
+  for (let path = dir; path !== "." && path !== "/";) {
+    path = parentOf(path);
+    files.syncDir(path);
+  }
+}
+
 /** The whole of a file. */
 export function readWhole(files: Files, path: string): Uint8Array {
   const file = files.open(path);
@@ -100,5 +118,5 @@ export function replaceFile(files: Files, path: string, bytes: Uint8Array): void
     file.close();
   }
   files.rename(temporary, path);
-  files.syncDir(path.slice(0, path.lastIndexOf("/")));
+  files.syncDir(parentOf(path));
 }

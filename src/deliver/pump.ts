@@ -1,0 +1,165 @@
+/** Carries the log to one destination: in order, at least once, for ever. Retry, pauses, cursors and dead letters are here, once. */
+import type { Cursor, LogReader, Verdict, Watermark } from "../log/mod.ts";
+import type { World } from "../os/world.ts";
+import type { Adaptor, Delivery, Result } from "./adaptor.ts";
+import { pauseAfter } from "./backoff.ts";
+import type { DeadLetters } from "./dead_letters.ts";
+import { type Deadline, deadlineAfter } from "./deadline.ts";
+import { select, type Selection, type Selector } from "./select.ts";
+
+export interface PumpParts {
+  readonly world: World;
+  readonly reader: LogReader;
+  readonly cursor: Cursor;
+  readonly mark: Watermark;
+  readonly selector: Selector;
+  readonly limit: { readonly count: number; readonly bytes: number };
+  readonly deadlineMs: number;
+  /** Opens the adaptor; rejects when the destination is not there. */
+  readonly open: (signal: AbortSignal) => Promise<Adaptor>;
+  /** Opened when the first message is refused. */
+  readonly deadLetters: () => DeadLetters;
+  readonly watch: PumpWatch;
+}
+/** What the pump tells of itself. */
+export interface PumpWatch {
+  /** It goes well, with `tries` 0, or the `tries`-th try in a row has failed. */
+  trouble(text: string | undefined, tries: number): void;
+  /** The cursor has moved; `sent` went to the destination in `ms`. */
+  advanced(selection: Selection, sent: { readonly bytes: number; readonly ms: number }): void;
+  synced(): void;
+  lost(text: string): void;
+}
+
+const syncEveryMs = 1000;
+const idleEveryMs = 1000;
+
+export class Pump {
+  readonly #parts: PumpParts;
+  #adaptor: Adaptor | undefined;
+  #syncedAt: number;
+
+  constructor(parts: PumpParts) {
+    this.#parts = parts;
+    this.#syncedAt = parts.world.clock.elapsed();
+  }
+
+  /** Until `signal` aborts. Rejects only when our own files fail. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { reader, cursor, limit, selector } = this.#parts;
+    try {
+      while (!signal.aborted) {
+        const items = reader.next(limit);
+        if (items.length === 0) {
+          await this.#rest(signal);
+          continue;
+        }
+        const selection = select(items, cursor.position, selector);
+        await this.#deliver(selection, signal);
+      }
+    } finally {
+      await this.#letGo();
+      cursor.sync();
+      this.#parts.watch.synced();
+    }
+  }
+
+  async #deliver(selection: Selection, signal: AbortSignal): Promise<void> {
+    const { cursor, watch, world } = this.#parts;
+    const begin = world.clock.elapsed();
+    for (const text of selection.lost) watch.lost(text);
+    const dead = await this.#sendAll(selection.batch, signal);
+    if (dead === undefined) return;
+    const verdicts: Partial<Record<Verdict, number>> = {
+      ...selection.verdicts,
+      taken: selection.batch.length - dead,
+      dead,
+    };
+    cursor.advance(selection.end, verdicts);
+    const bytes = selection.batch.reduce((sum, { body }) => sum + body.length, 0);
+    watch.advanced(selection, { bytes, ms: world.clock.elapsed() - begin });
+    if (world.clock.elapsed() - this.#syncedAt >= syncEveryMs) this.#sync();
+  }
+
+  /** Sends until every message has a verdict; how many were refused for good, or undefined when we were told to stop. */
+  async #sendAll(batch: readonly Delivery[], signal: AbortSignal): Promise<number | undefined> {
+    let left = batch;
+    let dead = 0;
+    for (let tries = 0; left.length > 0;) {
+      const result = await this.#trySend(left, tries, signal);
+      if (signal.aborted && (result === undefined || result.again.length > 0)) return undefined;
+      if (result !== undefined) {
+        dead += result.refused.length;
+        // Progress: what is asked for again starts with short pauses again.
+        if (result.again.length < left.length) tries = 0;
+        left = result.again;
+        if (left.length === 0) break;
+      }
+      await this.#pause(tries++, signal);
+      if (signal.aborted) return undefined;
+    }
+    this.#parts.watch.trouble(undefined, 0);
+    return dead;
+  }
+
+  /** One try; undefined when nothing is certain. */
+  async #trySend(batch: readonly Delivery[], tries: number, signal: AbortSignal): Promise<Result | undefined> {
+    const { world, deadlineMs, watch } = this.#parts;
+    const deadline = deadlineAfter(world.clock, deadlineMs, signal);
+    try {
+      const adaptor = await this.#opened(deadline);
+      const result = await adaptor.send(batch, deadline.signal);
+      if (result.refused.length > 0) await this.#parts.deadLetters().keep(result.refused, tries + 1);
+      if (result.again.length > 0) watch.trouble(result.trouble ?? "the destination asks to wait", tries + 1);
+      return result;
+    } catch (problem) {
+      await this.#letGo();
+      if (!signal.aborted) watch.trouble(reasonOf(problem), tries + 1);
+      return undefined;
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  async #opened(deadline: Deadline): Promise<Adaptor> {
+    this.#adaptor ??= await this.#parts.open(deadline.signal);
+    await this.#adaptor.ready?.(deadline.signal);
+    return this.#adaptor;
+  }
+
+  async #letGo(): Promise<void> {
+    const adaptor = this.#adaptor;
+    this.#adaptor = undefined;
+    await adaptor?.close().catch(() => {});
+  }
+
+  #pause(tries: number, signal: AbortSignal): Promise<void> {
+    const { world } = this.#parts;
+    if (this.#parts.cursor.durable < this.#parts.cursor.position) this.#sync();
+    return world.clock.sleep(pauseAfter(tries, world.random), signal);
+  }
+
+  /** Caught up: waits for more, and meanwhile makes the cursor durable and lets the adaptor do what falls due. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    const { mark, cursor, world } = this.#parts;
+    const needsSync = cursor.durable < cursor.position;
+    if (!needsSync && !this.#adaptor?.idle) return await mark.above(cursor.position, signal);
+    const deadline = deadlineAfter(world.clock, idleEveryMs, signal);
+    await mark.above(cursor.position, deadline.signal);
+    const timeIsUp = deadline.signal.aborted;
+    deadline.clear();
+    if (!timeIsUp || signal.aborted) return;
+    if (needsSync) this.#sync();
+    await this.#adaptor?.idle?.().catch((problem) => this.#parts.watch.trouble(reasonOf(problem), 1));
+  }
+
+  #sync(): void {
+    this.#parts.cursor.sync();
+    this.#syncedAt = this.#parts.world.clock.elapsed();
+    this.#parts.watch.synced();
+  }
+}
+
+function reasonOf(problem: unknown): string {
+  return problem instanceof Error ? problem.message : String(problem);
+}

@@ -1,0 +1,93 @@
+/** From what the log gives to what a destination gets: the messages it wants, in its format, and verdicts on the rest. */
+import type { Counts, Entry, Gap, Position, Verdict } from "../log/mod.ts";
+import type { Message } from "../message/message.ts";
+import { decodeEntry } from "../message/wire.ts";
+import type { Delivery } from "./adaptor.ts";
+
+export interface Selection {
+  readonly batch: readonly Delivery[];
+  /** The position after the last item. */
+  readonly end: Position;
+  readonly verdicts: Counts;
+  /** Arrival of the last message, ms; for the lag. */
+  readonly time: number;
+  /** Ranges that cannot be delivered, for the operator. */
+  readonly lost: readonly string[];
+}
+export interface Selector {
+  readonly node: string;
+  readonly wants: (message: Message) => boolean;
+  readonly format: (message: Message, id: string) => Uint8Array;
+}
+
+/** `from` is the cursor: an entry that begins before it comes whole, and what it had is skipped. */
+export function select(items: readonly (Entry | Gap)[], from: Position, selector: Selector): Selection {
+  const out = new Selecting(from, selector);
+  for (const item of items) {
+    if ("why" in item) out.gap(item);
+    else out.entry(item);
+  }
+  return out;
+}
+
+class Selecting implements Selection {
+  readonly batch: Delivery[] = [];
+  readonly lost: string[] = [];
+  readonly verdicts: Record<Verdict, number> = {
+    taken: 0,
+    filtered: 0,
+    sampled: 0,
+    dead: 0,
+    skipped: 0,
+    expired: 0,
+    overwritten: 0,
+    damaged: 0,
+  };
+  end: Position;
+  time = 0;
+  readonly #selector: Selector;
+
+  constructor(from: Position, selector: Selector) {
+    this.end = from;
+    this.#selector = selector;
+  }
+
+  gap({ position, count, why }: Gap): void {
+    const upTo = position + count as Position;
+    const verdict = why === "trimmed" ? "expired" : "damaged";
+    this.#giveUp(upTo, verdict, why);
+  }
+
+  entry(entry: Entry): void {
+    const upTo = entry.position + entry.count as Position;
+    this.time = entry.time;
+    let messages: Message[];
+    try {
+      messages = decodeEntry(entry.bytes);
+    } catch (problem) {
+      return this.#giveUp(upTo, "damaged", problem instanceof Error ? problem.message : String(problem));
+    }
+    if (messages.length !== entry.count) {
+      return this.#giveUp(upTo, "damaged", `an entry of ${entry.count} messages holds ${messages.length}`);
+    }
+    for (let i = this.end - entry.position; i < messages.length; i++) this.#message(entry, i, messages[i]!);
+    this.end = upTo;
+  }
+
+  #message(entry: Entry, index: number, message: Message): void {
+    if (!this.#selector.wants(message)) {
+      this.verdicts.filtered++;
+      return;
+    }
+    const position = entry.position + index as Position;
+    const id = message.id ?? `${this.#selector.node}-${entry.epoch}-${position}`;
+    this.batch.push({ id, position, message, body: this.#selector.format(message, id) });
+  }
+
+  #giveUp(upTo: Position, verdict: Verdict, why: string): void {
+    if (upTo <= this.end) return;
+    this.verdicts[verdict] += upTo - this.end;
+    this.lost.push(`messages ${this.end} to ${upTo - 1} cannot be delivered (${verdict}): ${why}`);
+    this.end = upTo;
+  }
+}

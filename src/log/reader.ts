@@ -1,0 +1,214 @@
+/**
+ * Reads a log that somebody may be writing, from the files alone, never past the watermark. Damage becomes a gap with the
+ * positions it cost; what lies around it is delivered.
+ */
+import { codeOf, type Files, join, type World } from "../os/world.ts";
+import { listSegments } from "./directory.ts";
+import { commitHeaderBytes, entryOf, firstCommitAt, parseSegmentName, readRecords } from "./format.ts";
+import type { Entry, Gap, LogReader, Position, Watermark } from "./mod.ts";
+import { setAside } from "./quarantine.ts";
+import { type Commit, Segment } from "./segment.ts";
+
+type Item = Entry | Gap;
+
+export class SegmentReader implements LogReader {
+  readonly node: string;
+  readonly #files: Files;
+  readonly #dir: string;
+  readonly #logDir: string;
+  readonly #mark: Watermark;
+  #segment: Segment | undefined;
+  #offset = 0;
+  #position: Position;
+  /** What was read beyond the limit of the last call. */
+  #ahead: Item[] = [];
+
+  constructor(world: World, dir: string, node: string, from: Position, mark: Watermark) {
+    this.#files = world.files;
+    this.#dir = dir;
+    this.#logDir = join(dir, "log");
+    this.#mark = mark;
+    this.#position = from;
+    this.node = node;
+  }
+
+  next(limit: { readonly count: number; readonly bytes: number }): Item[] {
+    const items: Item[] = [];
+    let count = 0;
+    let bytes = 0;
+    while (count < limit.count && bytes < limit.bytes) {
+      const item = this.#ahead.shift() ?? this.#read();
+      if (item === undefined) break;
+      items.push(item);
+      count += item.count;
+      bytes += "bytes" in item ? item.bytes.length : 0;
+    }
+    return items;
+  }
+
+  close(): void {
+    this.#segment?.close();
+    this.#segment = undefined;
+  }
+
+  /** The next entry or gap; what else its commit held goes to `#ahead`. */
+  #read(): Item | undefined {
+    while (this.#position < this.#mark.position) {
+      const items = this.#segment ? this.#readHere(this.#segment) : this.#findSegment();
+      if (items.length === 0) continue;
+      const last = items.at(-1)!;
+      this.#position = last.position + last.count as Position;
+      this.#ahead = items;
+      return this.#ahead.shift();
+    }
+    return undefined;
+  }
+
+  /** Items from the current segment, or none after having moved on to another place. */
+  #readHere(segment: Segment): Item[] {
+    const durable = this.#mark.position;
+    const commit = this.#commitHere(segment);
+    if (commit === undefined) return this.#readOn(segment, durable);
+    this.#offset = commit.next;
+    if (commit.header.first + commit.header.count <= this.#position) return [];
+    return this.#itemsOf(segment, commit);
+  }
+
+  /** The commit at the current place. What was read before the writer went on is read again before it is judged. */
+  #commitHere(segment: Segment): Commit | undefined {
+    const found = segment.commitAt(this.#offset, Infinity);
+    if (found?.whole && found.header.first <= this.#position) return found;
+    segment.refresh();
+    const again = segment.commitAt(this.#offset, Infinity);
+    return again && again.header.first <= this.#position ? again : undefined;
+  }
+
+  #itemsOf(segment: Segment, commit: Commit): Item[] {
+    const { header, payload, offset } = commit;
+    const records = readRecords(payload, header, segment.salt, offset + commitHeaderBytes);
+    if (!commit.whole) {
+      setAside(this.#files, this.#dir, segment.name, offset, segment.view(offset, commit.next - offset));
+    }
+    return records
+      .filter(({ position, count }) => position + count > this.#position)
+      .map((record) =>
+        record.bytes
+          ? entryOf(record, header)
+          : this.#gap(Math.max(record.position, this.#position), record.position + record.count, "damaged")
+      );
+  }
+
+  /**
+   * No commit where one should be, though the log is durable further on: the segment is over, or it is damaged here, or it
+   * was removed while we read.
+   */
+  #readOn(segment: Segment, durable: Position): Item[] {
+    const successor = this.#successorOf(segment);
+    const seal = successor?.header?.previous;
+    if (seal?.segment === segment.id && this.#offset >= seal.length) return this.#moveTo(successor!);
+    if (!this.#files.exists(join(this.#logDir, segment.name))) {
+      successor?.close();
+      return this.#reopen();
+    }
+    const limit = seal?.segment === segment.id ? seal.length : segment.size();
+    const later = this.#laterCommit(segment, limit);
+    if (later && later.header.first + later.header.count <= durable) {
+      successor?.close();
+      this.#keep(segment, later.offset);
+      this.#offset = later.offset;
+      return this.#gapTo(later.header.first);
+    }
+    this.#keep(segment, limit);
+    return successor ? this.#moveTo(successor) : this.#gapTo(durable);
+  }
+
+  #laterCommit(segment: Segment, limit: number): Commit | undefined {
+    const here = segment.commitAt(this.#offset, limit);
+    return here?.whole ? here : segment.commitAfter(this.#offset, limit, this.#position);
+  }
+
+  #keep(segment: Segment, end: number): void {
+    const bytes = segment.view(this.#offset, Math.min(end - this.#offset, 1 << 20));
+    setAside(this.#files, this.#dir, segment.name, this.#offset, bytes);
+  }
+
+  #moveTo(segment: Segment): Item[] {
+    this.#segment?.close();
+    this.#segment = segment;
+    this.#offset = firstCommitAt;
+    return this.#gapTo(segment.base);
+  }
+
+  #reopen(): Item[] {
+    this.close();
+    return [];
+  }
+
+  /** A damaged stretch up to `to`, if there is one. */
+  #gapTo(to: number): Gap[] {
+    return to > this.#position ? [this.#gap(this.#position, to, "damaged")] : [];
+  }
+
+  #gap(from: number, to: number, why: Gap["why"]): Gap {
+    return { position: from as Position, count: to - from, why };
+  }
+
+  /** Opens the segment that holds the current position; what lies before the oldest one was trimmed. */
+  #findSegment(): Item[] {
+    const names = listSegments(this.#files, this.#logDir);
+    const at = names.findLastIndex((name) => parseSegmentName(name)!.base <= this.#position);
+    const name = names[Math.max(0, at)];
+    if (name === undefined) return [this.#gap(this.#position, this.#mark.position, "trimmed")];
+    const segment = this.#tryOpen(name);
+    if (segment === undefined) return [];
+    this.#segment = this.#oldestWithBase(segment, names);
+    this.#offset = firstCommitAt;
+    return at < 0 ? [this.#gap(this.#position, Math.min(this.#segment.base, this.#mark.position), "trimmed")] : [];
+  }
+
+  /** Several segments begin at one position when all but the last stayed empty: the chain leads from the first to the others. */
+  #oldestWithBase(segment: Segment, names: readonly string[]): Segment {
+    const same = names.filter((name) => parseSegmentName(name)!.base === segment.base && name !== segment.name);
+    let oldest = segment;
+    for (const name of same) {
+      const other = this.#tryOpen(name);
+      if (other === undefined) continue;
+      const older = (other.header?.sequence ?? Infinity) < (oldest.header?.sequence ?? Infinity);
+      (older ? oldest : other).close();
+      if (older) oldest = other;
+    }
+    return oldest;
+  }
+
+  #successorOf(segment: Segment): Segment | undefined {
+    const names = listSegments(this.#files, this.#logDir);
+    const later = names.filter((name) => name !== segment.name && parseSegmentName(name)!.base >= segment.base);
+    let unlinked: Segment | undefined;
+    for (const name of later) {
+      const other = this.#tryOpen(name);
+      if (other === undefined) continue;
+      if (other.header?.previous?.segment === segment.id) {
+        unlinked?.close();
+        return other;
+      }
+      if (unlinked === undefined && follows(segment, other)) unlinked = other;
+      else other.close();
+    }
+    return unlinked;
+  }
+
+  #tryOpen(name: string): Segment | undefined {
+    try {
+      return Segment.open(this.#files, this.#logDir, name);
+    } catch (problem) {
+      if (codeOf(problem) === "ENOENT") return undefined;
+      throw problem;
+    }
+  }
+}
+
+/** Where the chain is broken (a segment is missing, or a head is damaged) the next by position is taken. */
+function follows(segment: Segment, other: Segment): boolean {
+  if (other.base > segment.base) return true;
+  return (other.header?.sequence ?? 0) > (segment.header?.sequence ?? 0);
+}

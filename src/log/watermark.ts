@@ -1,0 +1,97 @@
+/** How far the log is durable, and who is to be woken when that changes. How sleepers are reached is the caller's affair. */
+import type { Position, Watermark } from "./mod.ts";
+
+/** A watermark within one thread: of a dead-letter log, of a tool, of a simulation. */
+export class LocalWatermark implements Watermark {
+  #position = 0 as Position;
+  #sleepers: (() => void)[] = [];
+
+  get position(): Position {
+    return this.#position;
+  }
+  raise(to: Position): void {
+    if (to <= this.#position) return;
+    this.#position = to;
+    const woken = this.#sleepers;
+    this.#sleepers = [];
+    for (const wake of woken) wake();
+  }
+  above(from: Position, signal: AbortSignal): Promise<void> {
+    if (this.#position > from || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#sleepers.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+}
+
+/** Where threads share the position and say that they sleep: a few cells of memory. */
+export interface SharedCells {
+  position(): Position;
+  raise(to: Position): void;
+}
+export interface SleepCell {
+  /** Says "I sleep". */
+  sleep(): void;
+  /** True for the one caller who found it sleeping. */
+  wake(): boolean;
+}
+
+/** The writer's side: raises, and nudges those who said that they sleep. */
+export class RaisingWatermark implements Watermark {
+  readonly #cells: SharedCells;
+  readonly #sleepers: { readonly cell: SleepCell; readonly nudge: () => void }[] = [];
+
+  constructor(cells: SharedCells) {
+    this.#cells = cells;
+  }
+  get position(): Position {
+    return this.#cells.position();
+  }
+  /** Somebody new to be woken; replaces who had the same cell. */
+  addSleeper(cell: SleepCell, nudge: () => void): () => void {
+    const sleeper = { cell, nudge };
+    this.#sleepers.push(sleeper);
+    return () => void this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
+  }
+  raise(to: Position): void {
+    this.#cells.raise(to);
+    for (const { cell, nudge } of this.#sleepers) if (cell.wake()) nudge();
+  }
+  above(): Promise<void> {
+    throw new Error("Cannot wait for the watermark in the thread that raises it");
+  }
+}
+
+/** A reader's side. `onNudge` registers what the thread's message port calls. */
+export class FollowingWatermark implements Watermark {
+  readonly #cells: SharedCells;
+  readonly #cell: SleepCell;
+  #wake: () => void = () => {};
+
+  constructor(cells: SharedCells, cell: SleepCell) {
+    this.#cells = cells;
+    this.#cell = cell;
+  }
+  get position(): Position {
+    return this.#cells.position();
+  }
+  nudge(): void {
+    this.#wake();
+  }
+  raise(): void {
+    throw new Error("Cannot raise the watermark: only the writer's thread does");
+  }
+  async above(from: Position, signal: AbortSignal): Promise<void> {
+    while (this.#cells.position() <= from && !signal.aborted) {
+      const nudged = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+      // Say it first, look again, then wait: so a raise in between is seen here or by the writer.
+      this.#cell.sleep();
+      if (this.#cells.position() > from) return;
+      await nudged;
+    }
+  }
+}

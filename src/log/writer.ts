@@ -1,0 +1,459 @@
+/**
+ * The one writer of a log: gathers what a turn of the loop brought, writes once, syncs once, and only then says yes. One commit
+ * is dirty at a time, so a valid commit behind a bad one proves that the bad one was synced.
+ */
+import { isNoSpace, join, type OpenFile, type World } from "../os/world.ts";
+import { Commit } from "./commit.ts";
+import { writeNumber } from "./directory.ts";
+import {
+  chainStart,
+  encodeSegmentHeader,
+  entryBytesMax,
+  firstCommitAt,
+  flagIdempotency,
+  randomId,
+  Salt,
+  type Seal,
+  segmentName,
+} from "./format.ts";
+import { encodeMark, type Mark, openMark } from "./mark.ts";
+import type { LogWriter, Position, Watermark } from "./mod.ts";
+import { recover, type Recovered, type SegmentFact } from "./recover.ts";
+import type { Slots } from "./slots.ts";
+
+/** There is no room: nothing of the request was kept, it may come again. */
+export class LogFull extends Error {}
+/** The disk failed, or the log is closing. `unknown`: the request may be kept all the same. */
+export class LogStopped extends Error {
+  readonly outcome: "refused" | "unknown";
+  constructor(message: string, outcome: "refused" | "unknown", cause?: unknown) {
+    super(message, { cause });
+    this.outcome = outcome;
+  }
+}
+
+export interface WriterOptions {
+  readonly segmentBytes: number;
+  /** Kept free for cursors, dead letters and an orderly stop. */
+  readonly reserveBytes: number;
+  /** How far each destination is, by its key in the mark. */
+  readonly destinations: () => ReadonlyMap<string, Position>;
+  /** Something an operator must know. */
+  readonly report: (text: string) => void;
+}
+/** What the writer tells of itself, for status and metrics. */
+export interface WriterFacts {
+  readonly start: Position;
+  readonly end: Position;
+  readonly epoch: number;
+  readonly bytes: number;
+  readonly freeBytes: number;
+  readonly state: "ready" | "full" | "stopped";
+  readonly commits: number;
+  readonly syncMs: number;
+}
+
+const fillBytes = 1 << 20;
+/** Beyond this a commit brings its own bytes: filling ahead of it would write everything twice. */
+const fillForCommitsUpTo = 1 << 16;
+const markEveryMs = 1000;
+const spaceEveryMs = 500;
+const zeros = new Uint8Array(fillBytes);
+
+interface LiveSegment {
+  readonly name: string;
+  readonly id: string;
+  readonly base: Position;
+  readonly file: OpenFile;
+  readonly salt: Salt;
+  readonly capacity: number;
+  /** Zeros stand up to here. */
+  filled: number;
+  /** Where the next commit goes. */
+  offset: number;
+  chain: number;
+}
+interface Group {
+  readonly commit: Commit;
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (problem: Error) => void;
+}
+
+export class SegmentWriter implements LogWriter {
+  readonly recovered: Recovered;
+  readonly node: string;
+  readonly #world: World;
+  readonly #dir: string;
+  readonly #logDir: string;
+  readonly #mark: Watermark;
+  readonly #marks: Slots;
+  readonly #options: WriterOptions;
+  readonly #segmentBytes: number;
+  readonly #reserveBytes: number;
+  readonly #fillBytes: number;
+  readonly #epoch: number;
+  #epochWritten = false;
+  #sequence: number;
+  #segments: SegmentFact[];
+  #live: LiveSegment | undefined;
+  /** What the next segment's header will say of the one before it. */
+  #seal: Seal | undefined;
+  #next: Position;
+  #groups: Group[] = [];
+  #spare: Commit | undefined = new Commit();
+  #settled: Promise<void> = Promise.resolve();
+  #state: "ready" | "full" | "stopped" = "ready";
+  #closing = false;
+  #stopCause: unknown;
+  #markWaits = false;
+  #commits = 0;
+  #syncMs = 0;
+  readonly #timers = new AbortController();
+
+  constructor(world: World, dir: string, node: string, mark: Watermark, options: WriterOptions) {
+    this.#world = world;
+    this.#dir = dir;
+    this.#logDir = join(dir, "log");
+    this.#mark = mark;
+    this.#options = options;
+    this.node = node;
+    const { slots, mark: marked, damaged } = openMark(world.files, dir);
+    this.#marks = slots;
+    this.recovered = recover(world, dir, node, marked);
+    if (damaged) options.report("the durable mark is damaged; a loss at the end of the log could not be noticed");
+    const { segments, tail, end, base, epoch, sequence } = this.recovered;
+    this.#segments = [...segments];
+    this.#seal = tail;
+    this.#next = base;
+    this.#epoch = epoch + 1;
+    this.#sequence = sequence;
+    const free = world.files.space(this.#logDir);
+    this.#segmentBytes = Math.min(options.segmentBytes, Math.max(1 << 20, 2 ** Math.floor(Math.log2(free / 64 || 1))));
+    this.#reserveBytes = Math.min(options.reserveBytes, Math.max(2 * this.#segmentBytes, free / 16));
+    this.#fillBytes = Math.min(fillBytes, this.#segmentBytes - firstCommitAt);
+    mark.raise(end);
+  }
+
+  append(bytes: Uint8Array, count: number, flags = 0): Position {
+    if (this.#state !== "ready" || this.#closing) throw this.#refusal();
+    if (bytes.length > entryBytesMax) {
+      throw new RangeError(`Cannot append entry: it is longer than ${entryBytesMax} bytes`);
+    }
+    const { commit } = this.#groupFor(bytes.length);
+    if (commit.count === 0) commit.first = this.#next;
+    const position = this.#next;
+    commit.add(bytes, count);
+    commit.flags |= flags & flagIdempotency;
+    this.#next = position + count as Position;
+    return position;
+  }
+
+  durable(): Promise<void> {
+    return this.#groups.at(-1)?.promise ?? this.#settled;
+  }
+
+  /** Rejects when a request would be refused. */
+  probe(): Promise<void> {
+    if (this.#state !== "ready" || this.#closing) return Promise.reject(this.#refusal());
+    if (this.#groups.length === 0) this.#groupFor(0).commit.first = this.#next;
+    return this.durable();
+  }
+
+  trim(before: Position): void {
+    const { files } = this.#world;
+    const kept = this.#segments.findIndex((_, i) => (this.#segments[i + 1]?.base ?? Infinity) > before);
+    const gone = this.#segments.slice(0, Math.max(0, kept));
+    const low = this.#segments[gone.length]?.base;
+    if (gone.length === 0 || low === undefined) return;
+    // Low-water mark, then names, then space: whatever a crash leaves of this, a start knows that nothing is missing.
+    writeNumber(files, join(this.#dir, "low"), low);
+    for (const { name } of gone) files.rename(join(this.#logDir, name), join(this.#logDir, `${name}.del`));
+    files.syncDir(this.#logDir);
+    for (const { name } of gone) files.remove(join(this.#logDir, `${name}.del`));
+    this.#segments = this.#segments.slice(gone.length);
+  }
+
+  facts(): WriterFacts {
+    return {
+      start: this.#segments[0]?.base ?? this.#next,
+      end: this.#mark.position,
+      epoch: this.#epoch,
+      bytes: this.#segments.reduce((sum, { bytes }) => sum + bytes, 0) + (this.#live?.filled ?? 0),
+      freeBytes: this.#world.files.space(this.#logDir),
+      state: this.#state,
+      commits: this.#commits,
+      syncMs: this.#syncMs,
+    };
+  }
+  /** The segments whose messages are all before some position may go: retention decides, this tells what there is. */
+  segments(): readonly SegmentFact[] {
+    return this.#segments;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    await this.durable().catch(() => {});
+    this.#timers.abort();
+    this.#tryMark();
+    this.#marks.close();
+    this.#cutLive();
+  }
+
+  /** Only zeros stand behind the last commit: an orderly stop gives their room back. */
+  #cutLive(): void {
+    try {
+      this.#live?.file.truncate(this.#live.offset);
+    } catch (problem) {
+      this.#options.report(`segment ${this.#live?.name} cannot be cut: ${textOf(problem)}`);
+    }
+    this.#retire();
+  }
+
+  #refusal(): Error {
+    if (this.#state === "full") return new LogFull("Cannot take messages: the disk is full");
+    const why = this.#closing ? "the log is closing" : "the disk failed";
+    return new LogStopped(`Cannot take messages: ${why}`, "refused", this.#stopCause);
+  }
+
+  #groupFor(entryLength: number): Group {
+    const last = this.#groups.at(-1);
+    if (last?.commit.hasRoom(entryLength)) return last;
+    if (last === undefined) this.#world.clock.turn(() => this.#commitAll());
+    const group = newGroup(this.#spare ?? new Commit());
+    this.#spare = undefined;
+    this.#groups.push(group);
+    return group;
+  }
+
+  /** Each group is synced before the next is written. */
+  #commitAll(): void {
+    const groups = this.#groups;
+    this.#groups = [];
+    for (let i = 0; i < groups.length; i++) {
+      const { commit, resolve } = groups[i]!;
+      this.#commitOne(commit);
+      if (this.#state !== "ready") return this.#refuse(groups.slice(i));
+      this.#mark.raise(commit.first + commit.count as Position);
+      resolve();
+      this.#recycle(commit);
+    }
+    this.#markLater();
+  }
+
+  #recycle(commit: Commit): void {
+    commit.reset();
+    this.#spare = commit;
+  }
+
+  #commitOne(commit: Commit): void {
+    try {
+      this.#write(commit);
+    } catch (problem) {
+      if (isNoSpace(problem)) return this.#becomeFull(problem);
+      this.#secondTry(commit, problem);
+    }
+  }
+
+  /** After a failed write or sync the file is never used again: the commit goes to a fresh segment, whose header caps the old one. */
+  #secondTry(commit: Commit, problem: unknown): void {
+    this.#options.report(
+      `writing segment ${this.#live?.name ?? ""} failed (${textOf(problem)}); going on in a new one`,
+    );
+    this.#abandon();
+    try {
+      this.#write(commit);
+    } catch (again) {
+      if (isNoSpace(again)) return this.#becomeFull(again);
+      this.#abandon();
+      this.#state = "stopped";
+      this.#stopCause = again;
+      this.#options.report(`the log has stopped: ${textOf(again)}`);
+    }
+  }
+
+  #refuse(groups: readonly Group[]): void {
+    const problem = this.#state === "full"
+      ? this.#refusal()
+      : new LogStopped("Cannot tell whether the messages were kept: the disk failed", "unknown", this.#stopCause);
+    for (const group of groups) {
+      group.promise.catch(() => {}); // refused whether or not somebody waits
+      group.reject(problem);
+    }
+    // What was refused stands behind a seal or nowhere, so its positions are free.
+    this.#next = Math.min(this.#next, groups[0]?.commit.first ?? this.#next) as Position;
+    this.#spare = new Commit();
+  }
+
+  #write(commit: Commit): void {
+    const live = this.#segmentFor(commit);
+    const place = { salt: live.salt, offset: live.offset, chain: live.chain };
+    const { bytes, chain } = commit.seal(place, this.#world.clock.now(), this.#epoch);
+    const begin = this.#world.clock.elapsed();
+    live.file.write(live.offset, bytes);
+    live.file.sync();
+    this.#syncMs += this.#world.clock.elapsed() - begin;
+    this.#commits++;
+    live.offset += bytes.length;
+    live.chain = chain;
+    this.#seal = { segment: live.id, length: live.offset, chain, end: commit.first + commit.count as Position };
+  }
+
+  #segmentFor(commit: Commit): LiveSegment {
+    const live = this.#live;
+    if (live === undefined || live.offset + commit.length > live.capacity) return this.#roll(commit);
+    if (live.offset + commit.length > live.filled) this.#fill(live, commit.length);
+    return live;
+  }
+
+  /** Zeros ahead of need: overwriting them costs half the sync that growing the file would, and the room is really there. */
+  #fill(live: LiveSegment, commitLength: number): void {
+    this.#needSpace(this.#fillBytes + commitLength);
+    if (commitLength > fillForCommitsUpTo) {
+      live.filled = live.offset + commitLength;
+      return;
+    }
+    const count = Math.min(live.capacity - live.filled, fillBytes);
+    live.file.write(live.filled, zeros.subarray(0, count));
+    live.filled += count;
+  }
+
+  #needSpace(bytes: number): void {
+    if (this.#world.files.space(this.#logDir) < this.#reserveBytes + bytes) throw new NoRoom();
+  }
+
+  #roll(commit: Commit): LiveSegment {
+    this.#needSpace(this.#fillBytes + commit.length);
+    this.#retire();
+    this.#writeEpoch();
+    const live = this.#create(commit);
+    this.#live = live;
+    this.#seal = { segment: live.id, length: firstCommitAt, chain: live.chain, end: live.base };
+    this.#segments.push({ name: live.name, id: live.id, base: live.base, bytes: 0, created: this.#world.clock.now() });
+    return live;
+  }
+
+  /** A new segment whose first commit will be `commit`, durable with its name. */
+  #create(commit: Commit): LiveSegment {
+    const { files } = this.#world;
+    const id = randomId(this.#world.random);
+    const base = commit.first;
+    const name = segmentName(base, id);
+    const header = this.#headerFor(id, base);
+    const first = new Uint8Array(firstCommitAt + (commit.length > fillForCommitsUpTo ? 0 : this.#fillBytes));
+    first.set(header);
+    const capacity = Math.max(this.#segmentBytes, firstCommitAt + commit.length);
+    const temporary = join(this.#logDir, `${id}.tmp`);
+    const file = files.create(temporary);
+    try {
+      file.write(0, first);
+      file.sync();
+      files.rename(temporary, join(this.#logDir, name));
+      // Without this a power cut may forget that the segment exists.
+      files.syncDir(this.#logDir);
+    } catch (problem) {
+      file.close();
+      throw problem;
+    }
+    const [filled, chain, salt] = [first.length, chainStart(header), new Salt(id)];
+    return { name, id, base, file, salt, capacity, filled, offset: firstCommitAt, chain };
+  }
+
+  #headerFor(id: string, base: Position): Uint8Array {
+    return encodeSegmentHeader({
+      node: this.node,
+      segment: id,
+      base,
+      epoch: this.#epoch,
+      sequence: ++this.#sequence,
+      created: this.#world.clock.now(),
+      previous: this.#seal,
+    });
+  }
+
+  #writeEpoch(): void {
+    if (this.#epochWritten) return;
+    writeNumber(this.#world.files, join(this.#dir, "epoch"), this.#epoch);
+    this.#epochWritten = true;
+  }
+
+  /** The live segment is full: its facts stay, its handle goes. */
+  #retire(): void {
+    const live = this.#live;
+    if (live === undefined) return;
+    this.#live = undefined;
+    this.#segments = this.#segments.map((fact) => fact.id === live.id ? { ...fact, bytes: live.filled } : fact);
+    live.file.close();
+  }
+
+  #abandon(): void {
+    try {
+      this.#retire();
+    } catch {
+      // It is the handle of a file that already failed.
+    }
+  }
+
+  #becomeFull(problem: unknown): void {
+    this.#state = "full";
+    this.#options.report("the disk is full: refusing messages until there is room");
+    // A write that broke off may have left bytes behind the last commit; our own look at the free space left none.
+    if (!(problem instanceof NoRoom)) this.#abandon();
+    void this.#watchSpace();
+  }
+
+  async #watchSpace(): Promise<void> {
+    while (this.#state === "full" && !this.#closing) {
+      await this.#world.clock.sleep(spaceEveryMs, this.#timers.signal);
+      if (this.#world.files.space(this.#logDir) < this.#reserveBytes + this.#segmentBytes) continue;
+      this.#state = "ready";
+      this.#options.report("there is room on the disk again: taking messages");
+    }
+  }
+
+  #markLater(): void {
+    if (this.#markWaits || this.#closing) return;
+    this.#markWaits = true;
+    void this.#world.clock.sleep(markEveryMs, this.#timers.signal).then(() => {
+      this.#markWaits = false;
+      if (!this.#closing) this.#tryMark();
+    });
+  }
+
+  #tryMark(): void {
+    try {
+      this.#putMark();
+    } catch (problem) {
+      this.#options.report(`the durable mark cannot be written: ${textOf(problem)}`);
+    }
+  }
+
+  #putMark(): void {
+    const seal = this.#seal;
+    if (seal === undefined) return;
+    const destinations = this.#options.destinations();
+    const mark: Mark = {
+      position: seal.end,
+      chain: seal.chain,
+      segment: seal.segment,
+      offset: seal.length,
+      destinations,
+    };
+    this.#marks.put(encodeMark(mark));
+  }
+}
+
+/** Our own word for a disk that has less room than we keep back. */
+class NoRoom extends Error {
+  readonly code = "ENOSPC";
+}
+
+function newGroup(commit: Commit): Group {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  return { commit, promise, resolve, reject };
+}
+
+function textOf(problem: unknown): string {
+  return problem instanceof Error ? problem.message : String(problem);
+}

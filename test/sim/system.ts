@@ -1,0 +1,263 @@
+/**
+ * A whole node in a simulated world: clients that offer messages, the log, two destinations behind their pumps, retention; and
+ * a model that knows what was promised. The real core code runs; only files, time, chance and the destinations are simulated.
+ */
+import {
+  claimDirectory,
+  destinationKey,
+  freeBefore,
+  LocalWatermark,
+  LogFull,
+  LogStopped,
+  openCursor,
+  type Position,
+  SegmentReader,
+  SegmentWriter,
+} from "../../src/log/mod.ts";
+import type { Adaptor, Delivery, Result } from "../../src/deliver/adaptor.ts";
+import { DeadLetters } from "../../src/deliver/dead_letters.ts";
+import { Pump } from "../../src/deliver/pump.ts";
+import { encodeEntry } from "../../src/message/wire.ts";
+import type { World } from "../../src/os/world.ts";
+import type { SimWorld } from "./world.ts";
+
+export const dir = "data";
+
+/** What the outside saw: the oracle's side of the story. Survives every crash. */
+export class Model {
+  readonly offered = new Map<string, string>();
+  readonly accepted = new Set<string>();
+  readonly destinations = new Map<string, Received>();
+  /** Order in which each client's messages were accepted, by client. */
+  readonly order = new Map<number, string[]>();
+  violations: string[] = [];
+
+  received(name: string): Received {
+    if (!this.destinations.has(name)) this.destinations.set(name, new Received(name, this));
+    return this.destinations.get(name)!;
+  }
+  violate(text: string): void {
+    if (this.violations.length < 5) this.violations.push(text);
+  }
+}
+
+/** One destination's store: what it took is safe with it. */
+export class Received {
+  readonly first: string[] = [];
+  readonly seen = new Set<string>();
+  copies = 0;
+  readonly #name: string;
+  readonly #model: Model;
+
+  constructor(name: string, model: Model) {
+    this.#name = name;
+    this.#model = model;
+  }
+  take({ message, body }: Delivery): void {
+    const key = message.key!;
+    const data = new TextDecoder().decode(body);
+    if (this.#model.offered.get(key) !== data) {
+      this.#model.violate(`P3 ${this.#name} got ${key} as ${data.slice(0, 40)}`);
+    }
+    if (this.seen.has(key)) this.copies++;
+    else this.first.push(key);
+    this.seen.add(key);
+  }
+}
+
+/** How the destinations behave, by chance. */
+export interface Weather {
+  /** Chance that a send breaks off after part of the batch was taken. */
+  readonly breaks: number;
+  /** Chance that the destination asks to wait with part of the batch. */
+  readonly waits: number;
+  /** Every message whose key ends in this digit is refused for good; "" for none. */
+  readonly poison: string;
+}
+
+export class FakeDestination implements Adaptor {
+  readonly #world: World;
+  readonly #received: Received;
+  readonly #weather: Weather;
+
+  constructor(world: World, received: Received, weather: Weather) {
+    this.#world = world;
+    this.#received = received;
+    this.#weather = weather;
+  }
+  async send(batch: readonly Delivery[], signal: AbortSignal): Promise<Result> {
+    const { breaks, waits, poison } = this.#weather;
+    await this.#world.clock.sleep(this.#world.random() * 20, signal);
+    if (signal.aborted) throw new Error("aborted");
+    const bad = (delivery: Delivery) => poison !== "" && delivery.message.key!.endsWith(poison);
+    const cut = Math.floor(this.#world.random() * batch.length);
+    const whim = this.#world.random();
+    const upTo = whim < breaks + waits ? cut : batch.length;
+    for (const delivery of batch.slice(0, upTo)) if (!bad(delivery)) this.#received.take(delivery);
+    if (whim < breaks) throw new Error("connection lost");
+    const refused = batch.slice(0, upTo).filter(bad).map((delivery) => ({ delivery, reason: "poison" }));
+    return { refused, again: batch.slice(upTo) };
+  }
+  async close(): Promise<void> {}
+}
+
+export interface Setup {
+  readonly sim: SimWorld;
+  readonly world: World;
+  readonly model: Model;
+  readonly weather: Weather;
+  readonly destinations: readonly string[];
+  readonly reports: string[];
+}
+
+/** One life of the program, until the power goes or `stop` is called. */
+export class Node {
+  readonly writer: SegmentWriter;
+  readonly mark = new LocalWatermark();
+  readonly pumps: { name: string; done: Promise<void>; cursor: ReturnType<typeof openCursor> }[] = [];
+  readonly #setup: Setup;
+  readonly #stop = new AbortController();
+
+  constructor(setup: Setup) {
+    this.#setup = setup;
+    const { world, reports } = setup;
+    const node = claimDirectory(world, dir, "simulated");
+    this.writer = new SegmentWriter(world, dir, node, this.mark, {
+      segmentBytes: 65_536,
+      reserveBytes: 65_536,
+      destinations: () => new Map(this.pumps.map(({ name, cursor }) => [destinationKey(name), cursor.position])),
+      report: (text) => reports.push(text),
+    });
+    for (const name of setup.destinations) this.#start(name, node);
+    void this.#retain();
+  }
+
+  get position(): Position {
+    return this.mark.position;
+  }
+  get caughtUp(): boolean {
+    return this.pumps.every(({ cursor }) => cursor.position >= this.position);
+  }
+
+  #start(name: string, node: string): void {
+    const { world, model, weather, reports } = this.#setup;
+    const oldest = (this.writer.segments()[0]?.base ?? 0) as Position;
+    const cursor = openCursor(world, dir, name, node, { fresh: oldest, lost: oldest });
+    const received = model.received(name);
+    let dead: DeadLetters | undefined;
+    const pump = new Pump({
+      world,
+      reader: new SegmentReader(world, dir, node, cursor.position, this.mark),
+      cursor,
+      mark: this.mark,
+      selector: { node, wants: () => true, format: (message) => message.data },
+      limit: { count: 20, bytes: 100_000 },
+      deadlineMs: 5000,
+      open: () => Promise.resolve(new FakeDestination(world, received, weather)),
+      deadLetters: () =>
+        dead ??= new DeadLetters(world, `${dir}/dead/${name}`, {
+          node,
+          bytesMax: 1 << 30,
+          cursor: cursor.position,
+          report: (text) => reports.push(text),
+        }),
+      watch: { trouble() {}, advanced() {}, synced() {}, lost: (text) => reports.push(text) },
+    });
+    this.pumps.push({ name, cursor, done: pump.run(this.#stop.signal).catch(() => {}) });
+  }
+
+  async #retain(): Promise<void> {
+    const { world } = this.#setup;
+    while (!this.#stop.signal.aborted) {
+      await world.clock.sleep(500, this.#stop.signal);
+      const passed = Math.min(...this.pumps.map(({ cursor }) => cursor.durable)) as Position;
+      const limits = { passed, now: world.clock.now(), retainMs: 3000, retainBytes: 200_000 };
+      try {
+        const before = freeBefore(this.writer.segments(), limits);
+        if (before !== undefined) this.writer.trim(before);
+      } catch {
+        // The power is gone.
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.pumps.map(({ done }) => done));
+    await this.writer.close();
+  }
+}
+
+/** A client that offers one message after the other and remembers the answers. */
+export async function client(number: number, node: Node, setup: Setup, messages: number): Promise<void> {
+  const { world, model } = setup;
+  for (let i = 0; i < messages; i++) {
+    if (world.random() < 0.3) await world.clock.sleep(world.random() * 200);
+    const count = world.random() < 0.2 ? 1 + Math.floor(world.random() * 20) : 1;
+    const batch = Array.from({ length: count }, () => newMessage(number, model, world.random));
+    const bytes = encodeEntry(
+      { timestamp: world.clock.now(), shared: { topic: "t" } },
+      batch.map(({ key, data }) => ({ fields: { key }, data: new TextEncoder().encode(data), dataIsJson: false })),
+    );
+    try {
+      node.writer.append(bytes, count);
+      await node.writer.durable();
+      for (const { key } of batch) accept(model, number, key);
+    } catch (problem) {
+      if (!(problem instanceof LogFull) && !(problem instanceof LogStopped)) throw problem;
+      await world.clock.sleep(300);
+    }
+  }
+}
+
+function newMessage(number: number, model: Model, random: () => number): { key: string; data: string } {
+  const key = `c${number}-${model.offered.size}`;
+  const length = random() < 0.05 ? 30_000 * random() : 200 * random();
+  const data = `${key} ${"x".repeat(length)}`;
+  model.offered.set(key, data);
+  return { key, data };
+}
+
+function accept(model: Model, number: number, key: string): void {
+  model.accepted.add(key);
+  const order = model.order.get(number) ?? [];
+  order.push(key);
+  model.order.set(number, order);
+}
+
+/** What must hold in the end, when everything has been delivered. */
+export function check(model: Model, node: Node, setup: Setup): void {
+  for (const { name, cursor } of node.pumps) {
+    const received = model.received(name);
+    const dead = new Set(deadKeys(setup, name, node));
+    for (const key of model.accepted) {
+      if (!received.seen.has(key) && !dead.has(key)) model.violate(`P2 ${name} never got ${key}, which was accepted`);
+    }
+    const sum = Object.values(cursor.counts).reduce((a, b) => a + b, 0);
+    if (cursor.start + sum !== cursor.position) {
+      model.violate(`P2 ${name}: ${cursor.start} + ${sum} ≠ ${cursor.position}`);
+    }
+    if (cursor.counts.damaged + cursor.counts.expired > 0) {
+      model.violate(`P2 ${name}: ${cursor.counts.damaged} damaged, ${cursor.counts.expired} expired`);
+    }
+    checkOrder(model, name, received);
+  }
+}
+
+function deadKeys(setup: Setup, name: string, node: Node): string[] {
+  const path = `${dir}/dead/${name}`;
+  if (!setup.world.files.exists(path)) return [];
+  const options = { node: node.writer.node, bytesMax: 1 << 30, cursor: 0 as Position, report: () => {} };
+  const letters = new DeadLetters(setup.world, path, options);
+  const keys = [...letters.letters()].map(({ message }) => message.key!);
+  if (new Set(keys).size !== keys.length) setup.model.violate(`P15 ${name} has a dead letter twice`);
+  return keys;
+}
+
+function checkOrder(model: Model, name: string, received: Received): void {
+  const place = new Map(received.first.map((key, i) => [key, i]));
+  for (const order of model.order.values()) {
+    const places = order.map((key) => place.get(key)).filter((at) => at !== undefined);
+    if (places.some((at, i) => i > 0 && at < places[i - 1]!)) model.violate(`P6 ${name} got messages out of order`);
+  }
+}
