@@ -69,23 +69,24 @@ export class SegmentReader implements LogReader {
     const durable = this.#mark.position;
     const commit = this.#commitHere(segment);
     if (commit === undefined) return this.#readOn(segment, durable);
+    if (commit.header.first + commit.header.count > this.#position) return this.#itemsOf(segment, commit);
     this.#offset = commit.next;
-    if (commit.header.first + commit.header.count <= this.#position) return [];
-    return this.#itemsOf(segment, commit);
+    return [];
   }
 
-  /** The commit at the current place. What was read before the writer went on is read again before it is judged. */
+  /** The whole commit at the current place. What was read before the writer went on is read again before it is judged. */
   #commitHere(segment: Segment): Commit | undefined {
     const found = segment.commitAt(this.#offset, Infinity);
     if (found?.whole && found.header.first <= this.#position) return found;
     segment.refresh();
     const again = segment.commitAt(this.#offset, Infinity);
-    return again && again.header.first <= this.#position ? again : undefined;
+    return again?.whole && again.header.first <= this.#position ? again : undefined;
   }
 
   #itemsOf(segment: Segment, commit: Commit): Item[] {
     const { header, payload, offset } = commit;
     const records = readRecords(payload, header, segment.salt, offset + commitHeaderBytes);
+    this.#offset = commit.next;
     if (!commit.whole) {
       setAside(this.#files, this.#dir, segment.name, offset, segment.view(offset, commit.next - offset));
     }
@@ -111,9 +112,10 @@ export class SegmentReader implements LogReader {
       return this.#reopen();
     }
     const limit = seal?.segment === segment.id ? seal.length : segment.size();
-    const later = this.#laterCommit(segment, limit);
+    const later = this.#damagedCommit(segment, limit) ?? segment.commitAfter(this.#offset, limit, this.#position);
     if (later && later.header.first + later.header.count <= durable) {
       successor?.close();
+      if (later.offset === this.#offset) return this.#itemsOf(segment, later);
       this.#keep(segment, later.offset);
       this.#offset = later.offset;
       return this.#gapTo(later.header.first);
@@ -122,9 +124,10 @@ export class SegmentReader implements LogReader {
     return successor ? this.#moveTo(successor) : this.#gapTo(durable);
   }
 
-  #laterCommit(segment: Segment, limit: number): Commit | undefined {
+  /** Before the seal even a commit with a wrong payload was accepted: what is right in it is delivered. */
+  #damagedCommit(segment: Segment, limit: number): Commit | undefined {
     const here = segment.commitAt(this.#offset, limit);
-    return here?.whole ? here : segment.commitAfter(this.#offset, limit, this.#position);
+    return here && here.header.first <= this.#position ? here : undefined;
   }
 
   #keep(segment: Segment, end: number): void {

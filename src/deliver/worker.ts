@@ -1,0 +1,141 @@
+/**
+ * [shell] The thread of one destination: opens its cursor, its adaptor and its dead letters, and runs the pump until told to
+ * stop. If it dies, the supervisor starts it again and nobody else notices.
+ */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { adaptors } from "../../adaptors/mod.ts";
+import type { Destination } from "../config/keys.ts";
+import { FollowingWatermark, openCursor, type Position, SegmentReader } from "../log/mod.ts";
+import { filterOf } from "../message/filter.ts";
+import { formatter } from "../message/format.ts";
+import { type DestinationCells, destinationStates, Table } from "../observe/table.ts";
+import { realWorld } from "../os/deno.ts";
+import { join, type World } from "../os/world.ts";
+import type { Place } from "./adaptor.ts";
+import { DeadLetters } from "./dead_letters.ts";
+import { Pump, type PumpWatch } from "./pump.ts";
+
+/** What the supervisor gives the thread. */
+export interface DestinationJob {
+  readonly destination: Destination;
+  /** Its number in the table. */
+  readonly number: number;
+  readonly table: SharedArrayBuffer;
+  readonly dir: string;
+  /** Where an adaptor that writes files does so unless told otherwise. */
+  readonly outDir: string;
+  readonly node: string;
+  /** The writer nudges here when the log has grown while we slept. */
+  readonly nudges: MessagePort;
+}
+/** What the thread says to the supervisor. */
+export type DestinationNews =
+  | { readonly kind: "trouble"; readonly text: string; readonly tries: number }
+  | { readonly kind: "well" }
+  | { readonly kind: "notice" | "lost"; readonly text: string }
+  | { readonly kind: "stopped" };
+
+await work(workerData as DestinationJob);
+
+async function work(job: DestinationJob): Promise<void> {
+  const stop = new AbortController();
+  parentPort!.on("message", () => stop.abort());
+  const world = realWorld();
+  const { destination, dir, node } = job;
+  const cells = new Table(job.table).destination(job.number);
+  const mark = followed(job, cells);
+  const nowhere = 0 as Position; // the cursor exists: it is made before the first message is taken
+  const cursor = openCursor(world, dir, destination.name, node, { fresh: nowhere, lost: nowhere });
+  show(cells, cursor);
+  let dead: DeadLetters | undefined;
+  const pump = new Pump({
+    world,
+    reader: new SegmentReader(world, dir, node, cursor.position, mark),
+    cursor,
+    mark,
+    selector: { node, wants: filterOf(destination.filter ?? {}), format: formatter(destination.format) },
+    limit: { count: destination.batch, bytes: destination.batch_bytes },
+    deadlineMs: destination.deadline,
+    open: opener(job, world, cursor),
+    deadLetters: () => dead ??= openDeadLetters(job, world, cursor.position),
+    watch: watching(cells, cursor),
+  });
+  await pump.run(stop.signal);
+  await dead?.close();
+  setState(cells, "stopped");
+  say({ kind: "stopped" });
+}
+
+function followed({ table, nudges }: DestinationJob, cells: DestinationCells): FollowingWatermark {
+  const whole = new Table(table);
+  const shared = { position: () => whole.get("durable") as Position, raise() {} };
+  const sleeper = { sleep: () => cells.set("asleep", 1), wake: () => cells.exchange("asleep", 0) === 1 };
+  const mark = new FollowingWatermark(shared, sleeper);
+  nudges.on("message", () => mark.nudge());
+  return mark;
+}
+
+function opener({ destination, outDir }: DestinationJob, world: World, cursor: { readonly position: Position }) {
+  return async (signal: AbortSignal) => {
+    const place: Place = {
+      destination: destination.name,
+      dir: outDir,
+      world,
+      position: cursor.position,
+      notice: (text) => say({ kind: "notice", text }),
+    };
+    const kind = (await adaptors[destination.kind]!()).default;
+    return await kind.open(destination.options, place, signal);
+  };
+}
+
+function openDeadLetters({ destination, dir, node }: DestinationJob, world: World, cursor: Position): DeadLetters {
+  return new DeadLetters(world, join(dir, "dead", destination.name), {
+    node,
+    bytesMax: destination.dead_max,
+    cursor,
+    report: (text) => say({ kind: "notice", text: `dead letters: ${text}` }),
+  });
+}
+
+type Shown = ReturnType<typeof openCursor>;
+
+function watching(cells: DestinationCells, cursor: Shown): PumpWatch {
+  let lastText = "";
+  return {
+    trouble(text, tries) {
+      cells.set("tries", tries);
+      setState(cells, tries === 0 ? "delivering" : "waiting");
+      if (text === undefined) {
+        if (lastText !== "") say({ kind: "well" });
+      } else if (text !== lastText || tries % 10 === 1) say({ kind: "trouble", text, tries });
+      lastText = text ?? "";
+    },
+    advanced(selection, { bytes, ms }) {
+      show(cells, cursor);
+      cells.add("batches", 1);
+      cells.add("bytes", bytes);
+      cells.add("sendMicros", Math.round(ms * 1000));
+      if (selection.time > 0) cells.set("lastTime", selection.time);
+    },
+    synced: () => cells.set("durable", cursor.durable),
+    lost: (text) => say({ kind: "lost", text }),
+  };
+}
+
+function show(cells: DestinationCells, cursor: Shown): void {
+  for (const [verdict, count] of Object.entries(cursor.counts)) cells.set(verdict as keyof Shown["counts"], count);
+  cells.set("generation", cursor.generation);
+  cells.set("generationStart", cursor.start);
+  cells.set("durable", cursor.durable);
+  cells.set("position", cursor.position);
+  setState(cells, "delivering");
+}
+
+function setState(cells: DestinationCells, state: (typeof destinationStates)[number]): void {
+  cells.set("state", destinationStates.indexOf(state));
+}
+
+function say(news: DestinationNews): void {
+  parentPort!.postMessage(news);
+}

@@ -1,0 +1,208 @@
+/**
+ * [shell] The intake thread: owns the log's writer, and takes messages over HTTP. Recovers first and says how far the log is;
+ * listens when told to, once every destination has its cursor; stops in the order close door → answer → sync → mark.
+ */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import type { Sections } from "../config/keys.ts";
+import {
+  destinationKey,
+  freeBefore,
+  type Position,
+  RaisingWatermark,
+  type Recovered,
+  SegmentWriter,
+} from "../log/mod.ts";
+import { type NodeState, nodeStates, Table } from "../observe/table.ts";
+import { publicStatus } from "../observe/status.ts";
+import { realWorld } from "../os/deno.ts";
+import { codeOf, type World } from "../os/world.ts";
+import { openRoutes } from "./routes.ts";
+import { type HttpServer, serveHttp } from "./server.ts";
+
+export interface IntakeJob {
+  readonly table: SharedArrayBuffer;
+  readonly dir: string;
+  readonly node: string;
+  readonly version: string;
+  readonly started: number;
+  readonly http: Sections["http"];
+  readonly log: Sections["log"];
+  readonly destinations: readonly { readonly name: string; readonly kind: string; readonly required: boolean }[];
+}
+/** What main tells the thread. */
+export type IntakeOrder =
+  | { readonly kind: "listen" }
+  | { readonly kind: "sleeper"; readonly number: number; readonly nudges: MessagePort }
+  | { readonly kind: "stop" };
+/** What the thread tells main. */
+export type IntakeNews =
+  | {
+    readonly kind: "recovered";
+    readonly start: Position;
+    readonly end: Position;
+    readonly recovered: Pick<Recovered, "damages" | "notes">;
+  }
+  | { readonly kind: "listening"; readonly address: string }
+  | { readonly kind: "failed"; readonly code: string; readonly text: string }
+  | { readonly kind: "report"; readonly text: string }
+  | { readonly kind: "logStopped" }
+  | { readonly kind: "stopped" };
+
+const tickMs = 250;
+/** A stop answers what is under way for so long. */
+const drainMs = 700;
+
+class Intake {
+  readonly #job: IntakeJob;
+  readonly #world: World = realWorld();
+  readonly #table: Table;
+  readonly #mark: RaisingWatermark;
+  readonly #writer: SegmentWriter;
+  readonly #ticking = new AbortController();
+  readonly #removeSleeper: (() => void)[] = [];
+  #server: HttpServer | undefined;
+
+  constructor(job: IntakeJob) {
+    this.#job = job;
+    this.#table = new Table(job.table);
+    this.#mark = new RaisingWatermark({
+      position: () => this.#table.get("durable") as Position,
+      raise: (to) => {
+        this.#table.set("durable", to);
+        this.#table.add("commits", 1);
+      },
+    });
+    this.#writer = new SegmentWriter(this.#world, job.dir, job.node, this.#mark, {
+      segmentBytes: job.log.segment,
+      reserveBytes: job.log.ballast,
+      destinations: () => this.#destinations(),
+      report: (text) => say({ kind: "report", text }),
+    });
+    const { start, end } = this.#showFacts();
+    const { damages, notes } = this.#writer.recovered;
+    say({ kind: "recovered", start, end, recovered: { damages, notes } });
+    void this.#tick();
+  }
+
+  async listen(): Promise<void> {
+    const { http } = this.#job;
+    const handle = openRoutes({
+      http,
+      log: this.#writer,
+      clock: this.#world.clock,
+      table: this.#table,
+      node: this.#job.node,
+      epoch: () => this.#writer.facts().epoch,
+      status: () => this.#status(),
+    });
+    this.#server = await serveHttp({ listen: http.listen, handle, report: (text) => say({ kind: "report", text }) });
+    this.#setState("ready");
+    say({ kind: "listening", address: this.#server.address });
+  }
+
+  addSleeper(number: number, nudges: MessagePort): void {
+    const cells = this.#table.destination(number);
+    const cell = { sleep: () => cells.set("asleep", 1), wake: () => cells.exchange("asleep", 0) === 1 };
+    this.#removeSleeper[number]?.();
+    this.#removeSleeper[number] = this.#mark.addSleeper(cell, () => nudges.postMessage(0));
+  }
+
+  async stop(): Promise<void> {
+    this.#ticking.abort();
+    this.#setState("stopping");
+    const limit = new AbortController();
+    await Promise.race([this.#server?.shutdown(), this.#world.clock.sleep(drainMs, limit.signal)]);
+    limit.abort();
+    await this.#writer.close();
+    say({ kind: "stopped" });
+  }
+
+  #destinations(): Map<string, Position> {
+    const names = this.#job.destinations.map(({ name }) => destinationKey(name));
+    return new Map(names.map((key, number) => [key, this.#table.destination(number).position]));
+  }
+
+  /** Now and then: what the table shows of the log, and what retention may free. */
+  async #tick(): Promise<void> {
+    const { signal } = this.#ticking;
+    while (!signal.aborted) {
+      await this.#world.clock.sleep(tickMs, signal);
+      if (signal.aborted) return;
+      const { state } = this.#showFacts();
+      if (nodeStates[this.#table.get("state")] !== "starting") this.#setState(state);
+      if (state === "stopped") return say({ kind: "logStopped" });
+      this.#retain();
+    }
+  }
+
+  #retain(): void {
+    const { retain, retain_max } = this.#job.log;
+    const waited = this.#job.destinations
+      .map(({ required }, number) => ({ required, at: this.#table.destination(number).get("durable") }))
+      .filter(({ required }) => required);
+    const passed = Math.min(this.#mark.position, ...waited.map(({ at }) => at)) as Position;
+    const limits = { passed, now: this.#world.clock.now(), retainMs: retain, retainBytes: retain_max };
+    try {
+      const before = freeBefore(this.#writer.segments(), limits);
+      if (before !== undefined) this.#writer.trim(before);
+    } catch (problem) {
+      say({ kind: "report", text: `delivered messages cannot be removed: ${textOf(problem)}` });
+    }
+  }
+
+  #showFacts() {
+    const facts = this.#writer.facts();
+    this.#table.set("start", facts.start);
+    this.#table.set("epoch", facts.epoch);
+    this.#table.set("logBytes", facts.bytes);
+    this.#table.set("freeBytes", facts.freeBytes);
+    this.#table.set("syncs", facts.commits);
+    this.#table.set("syncMicros", Math.round(facts.syncMs * 1000));
+    return facts;
+  }
+
+  #setState(state: NodeState): void {
+    this.#table.set("state", nodeStates.indexOf(state));
+  }
+
+  #status(): string {
+    const { version, node, started, destinations } = this.#job;
+    const facts = {
+      version,
+      node,
+      started,
+      table: this.#table,
+      now: this.#world.clock.now(),
+      destinations: destinations.map((destination) => ({ ...destination, lastError: "" })),
+    };
+    return JSON.stringify(publicStatus(facts));
+  }
+}
+
+function say(news: IntakeNews): void {
+  parentPort!.postMessage(news);
+}
+
+function textOf(problem: unknown): string {
+  return problem instanceof Error ? problem.message : String(problem);
+}
+
+function fail(problem: unknown): void {
+  say({ kind: "failed", code: codeOf(problem) || (problem as Error).constructor.name, text: textOf(problem) });
+}
+
+function start(): void {
+  let intake: Intake;
+  try {
+    intake = new Intake(workerData as IntakeJob);
+  } catch (problem) {
+    return fail(problem);
+  }
+  parentPort!.on("message", (order: IntakeOrder) => {
+    if (order.kind === "listen") intake.listen().catch(fail);
+    if (order.kind === "sleeper") intake.addSleeper(order.number, order.nudges);
+    if (order.kind === "stop") intake.stop().catch(fail);
+  });
+}
+
+start();
