@@ -26,7 +26,7 @@ export function logTail({ world, table, dir, node }: LogTailParts): TailSource {
     const reader = new SegmentReader(world, dir, node, from, mark);
     try {
       while (!signal.aborted) {
-        mark.raise(table.get("durable") as Position);
+        mark.raise(table.get("durable") as Position, table.get("segment"));
         const items = reader.next(limit);
         if (items.length === 0) await world.clock.sleep(lookEveryMs, signal);
         for (const item of items) {

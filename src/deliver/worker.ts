@@ -68,7 +68,7 @@ async function work(job: DestinationJob): Promise<void> {
 
 function followed({ table, nudges }: DestinationJob, cells: DestinationCells): FollowingWatermark {
   const whole = new Table(table);
-  const shared = { position: () => whole.get("durable") as Position, raise() {} };
+  const shared = { position: () => whole.get("durable") as Position, segment: () => whole.get("segment"), raise() {} };
   const sleeper = { sleep: () => cells.set("asleep", 1), wake: () => cells.exchange("asleep", 0) === 1 };
   const mark = new FollowingWatermark(shared, sleeper);
   nudges.on("message", () => mark.nudge());

@@ -67,7 +67,9 @@ class Intake {
     this.#table = new Table(job.table);
     this.#mark = new RaisingWatermark({
       position: () => this.#table.get("durable") as Position,
-      raise: (to) => {
+      segment: () => this.#table.get("segment"),
+      raise: (to, segment) => {
+        this.#table.set("segment", segment);
         this.#table.set("durable", to);
         this.#table.add("commits", 1);
       },

@@ -69,7 +69,9 @@ export interface Cursor {
 /** How far the log is durable. The writer raises it, readers never read past it. */
 export interface Watermark {
   readonly position: Position;
-  raise(to: Position): void;
+  /** The sequence number of the segment that was written last: earlier ones have a seal. */
+  readonly segment: number;
+  raise(to: Position, segment: number): void;
   /** Resolves as soon as the watermark stands above `from`, or `signal` aborts. */
   above(from: Position, signal: AbortSignal): Promise<void>;
 }

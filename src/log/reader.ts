@@ -19,6 +19,12 @@ export class SegmentReader implements LogReader {
   readonly #mark: Watermark;
   #segment: Segment | undefined;
   #offset = 0;
+  /** The segment after the current one, once there is one. */
+  #successor: Segment | undefined;
+  /** Where the successor says that the current segment ends. */
+  #sealedAt: number | undefined;
+  /** Which segment was live when we last looked for a successor. */
+  #lookedAt: number | undefined;
   #position: Position;
   /** What was read beyond the limit of the last call. */
   #ahead: Item[] = [];
@@ -49,6 +55,8 @@ export class SegmentReader implements LogReader {
   close(): void {
     this.#segment?.close();
     this.#segment = undefined;
+    this.#successor?.close();
+    this.#forgetSuccessor();
   }
 
   /** The next entry or gap; what else its commit held goes to `#ahead`. */
@@ -66,20 +74,52 @@ export class SegmentReader implements LogReader {
 
   /** Items from the current segment, or none after having moved on to another place. */
   #readHere(segment: Segment): Item[] {
+    // In this order: what is durable now was written to the segment that is live now, or to one before it.
     const durable = this.#mark.position;
-    const commit = this.#commitHere(segment);
+    this.#lookForSeal(segment);
+    const limit = this.#sealedAt;
+    if (limit !== undefined && this.#offset >= limit) return this.#moveOn();
+    const commit = this.#commitHere(segment, limit ?? Infinity);
     if (commit === undefined) return this.#readOn(segment, durable);
     if (commit.header.first + commit.header.count > this.#position) return this.#itemsOf(segment, commit);
     this.#offset = commit.next;
     return [];
   }
 
+  /**
+   * A segment that is not the live one has a successor, whose header says where it ends: a commit that failed may stand behind
+   * that, complete, and its positions were given to others.
+   */
+  #lookForSeal(segment: Segment): void {
+    const live = this.#mark.segment;
+    if (this.#successor || segment.header?.sequence === live || this.#lookedAt === live) return;
+    this.#lookedAt = live;
+    this.#successor = this.#successorOf(segment);
+    const seal = this.#successor?.header?.previous;
+    this.#sealedAt = seal?.segment === segment.id ? seal.length : undefined;
+  }
+
+  #moveOn(): Item[] {
+    const successor = this.#successor!;
+    this.#forgetSuccessor();
+    this.#segment?.close();
+    this.#segment = successor;
+    this.#offset = firstCommitAt;
+    return this.#gapTo(successor.base);
+  }
+
+  #forgetSuccessor(): void {
+    this.#successor = undefined;
+    this.#sealedAt = undefined;
+    this.#lookedAt = undefined;
+  }
+
   /** The whole commit at the current place. What was read before the writer went on is read again before it is judged. */
-  #commitHere(segment: Segment): Commit | undefined {
-    const found = segment.commitAt(this.#offset, Infinity);
+  #commitHere(segment: Segment, limit: number): Commit | undefined {
+    const found = segment.commitAt(this.#offset, limit);
     if (found?.whole && found.header.first <= this.#position) return found;
     segment.refresh();
-    const again = segment.commitAt(this.#offset, Infinity);
+    const again = segment.commitAt(this.#offset, limit);
     return again?.whole && again.header.first <= this.#position ? again : undefined;
   }
 
@@ -99,29 +139,19 @@ export class SegmentReader implements LogReader {
       );
   }
 
-  /**
-   * No commit where one should be, though the log is durable further on: the segment is over, or it is damaged here, or it
-   * was removed while we read.
-   */
+  /** No commit where one should be, though the log is durable further on: damage, or the segment was removed while we read. */
   #readOn(segment: Segment, durable: Position): Item[] {
-    const successor = this.#successorOf(segment);
-    const seal = successor?.header?.previous;
-    if (seal?.segment === segment.id && this.#offset >= seal.length) return this.#moveTo(successor!);
-    if (!this.#files.exists(join(this.#logDir, segment.name))) {
-      successor?.close();
-      return this.#reopen();
-    }
-    const limit = seal?.segment === segment.id ? seal.length : segment.size();
+    if (!this.#files.exists(join(this.#logDir, segment.name))) return this.#reopen();
+    const limit = this.#sealedAt ?? segment.size();
     const later = this.#damagedCommit(segment, limit) ?? segment.commitAfter(this.#offset, limit, this.#position);
     if (later && later.header.first + later.header.count <= durable) {
-      successor?.close();
       if (later.offset === this.#offset) return this.#itemsOf(segment, later);
       this.#keep(segment, later.offset);
       this.#offset = later.offset;
       return this.#gapTo(later.header.first);
     }
     this.#keep(segment, limit);
-    return successor ? this.#moveTo(successor) : this.#gapTo(durable);
+    return this.#successor ? this.#moveOn() : this.#gapTo(durable);
   }
 
   /** Before the seal even a commit with a wrong payload was accepted: what is right in it is delivered. */
@@ -133,13 +163,6 @@ export class SegmentReader implements LogReader {
   #keep(segment: Segment, end: number): void {
     const bytes = segment.view(this.#offset, Math.min(end - this.#offset, 1 << 20));
     setAside(this.#files, this.#dir, segment.name, this.#offset, bytes);
-  }
-
-  #moveTo(segment: Segment): Item[] {
-    this.#segment?.close();
-    this.#segment = segment;
-    this.#offset = firstCommitAt;
-    return this.#gapTo(segment.base);
   }
 
   #reopen(): Item[] {

@@ -4,12 +4,17 @@ import type { Position, Watermark } from "./mod.ts";
 /** A watermark within one thread: of a dead-letter log, of a tool, of a simulation. */
 export class LocalWatermark implements Watermark {
   #position = 0 as Position;
+  #segment = 0;
   #sleepers: (() => void)[] = [];
 
   get position(): Position {
     return this.#position;
   }
-  raise(to: Position): void {
+  get segment(): number {
+    return this.#segment;
+  }
+  raise(to: Position, segment: number): void {
+    this.#segment = segment;
     if (to <= this.#position) return;
     this.#position = to;
     const woken = this.#sleepers;
@@ -28,7 +33,9 @@ export class LocalWatermark implements Watermark {
 /** Where threads share the position and say that they sleep: a few cells of memory. */
 export interface SharedCells {
   position(): Position;
-  raise(to: Position): void;
+  segment(): number;
+  /** Stores the segment first: who sees the position sees at least that segment. */
+  raise(to: Position, segment: number): void;
 }
 export interface SleepCell {
   /** Says "I sleep". */
@@ -48,14 +55,17 @@ export class RaisingWatermark implements Watermark {
   get position(): Position {
     return this.#cells.position();
   }
+  get segment(): number {
+    return this.#cells.segment();
+  }
   /** Somebody new to be woken; replaces who had the same cell. */
   addSleeper(cell: SleepCell, nudge: () => void): () => void {
     const sleeper = { cell, nudge };
     this.#sleepers.push(sleeper);
     return () => void this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
   }
-  raise(to: Position): void {
-    this.#cells.raise(to);
+  raise(to: Position, segment: number): void {
+    this.#cells.raise(to, segment);
     for (const { cell, nudge } of this.#sleepers) if (cell.wake()) nudge();
   }
   above(): Promise<void> {
@@ -75,6 +85,9 @@ export class FollowingWatermark implements Watermark {
   }
   get position(): Position {
     return this.#cells.position();
+  }
+  get segment(): number {
+    return this.#cells.segment();
   }
   nudge(): void {
     this.#wake();

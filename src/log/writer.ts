@@ -132,7 +132,7 @@ export class SegmentWriter implements LogWriter {
     this.#segmentBytes = Math.min(options.segmentBytes, Math.max(1 << 20, 2 ** Math.floor(Math.log2(free / 64 || 1))));
     this.#reserveBytes = Math.min(options.reserveBytes, Math.max(2 * this.#segmentBytes, free / 16));
     this.#fillBytes = Math.min(fillBytes, this.#segmentBytes - firstCommitAt);
-    mark.raise(end);
+    mark.raise(end, sequence);
   }
 
   append(bytes: Uint8Array, count: number, flags = 0): Position {
@@ -235,7 +235,7 @@ export class SegmentWriter implements LogWriter {
       const { commit, resolve } = groups[i]!;
       this.#commitOne(commit);
       if (this.#state !== "ready") return this.#refuse(groups.slice(i));
-      this.#mark.raise(commit.first + commit.count as Position);
+      this.#mark.raise(commit.first + commit.count as Position, this.#sequence);
       resolve();
       this.#recycle(commit);
     }
@@ -406,9 +406,17 @@ export class SegmentWriter implements LogWriter {
   async #watchSpace(): Promise<void> {
     while (this.#state === "full" && !this.#closing) {
       await this.#world.clock.sleep(spaceEveryMs, this.#timers.signal);
-      if (this.#world.files.space(this.#logDir) < this.#reserveBytes + this.#segmentBytes) continue;
+      if (!this.#hasSpace()) continue;
       this.#state = "ready";
       this.#options.report("there is room on the disk again: taking messages");
+    }
+  }
+
+  #hasSpace(): boolean {
+    try {
+      return this.#world.files.space(this.#logDir) >= this.#reserveBytes + this.#segmentBytes;
+    } catch {
+      return false; // a disk that does not even answer has no room
     }
   }
 

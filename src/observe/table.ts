@@ -6,6 +6,7 @@ import { type Counts, type Position, verdicts } from "../log/mod.ts";
 
 const nodeCells = [
   "durable",
+  "segment",
   "commits",
   "start",
   "epoch",

@@ -1,5 +1,5 @@
 /** One seed, one story: some lives that end in a power cut, a kill or an orderly stop, then peace, then the reckoning. */
-import type { World } from "../../src/os/world.ts";
+import { codeOf, type World } from "../../src/os/world.ts";
 import { check, client, Model, Node, type Setup } from "./system.ts";
 import { SimWorld } from "./world.ts";
 
@@ -32,6 +32,7 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
 async function oneLife(sim: SimWorld, setup: Setup, chance: () => number): Promise<void> {
   const orderly = chance() < 0.15;
   if (!orderly) sim.stopAt(1 + Math.floor(chance() ** 2 * 900));
+  if (chance() < 0.3) breakDisk(sim, chance);
   try {
     const node = new Node(setup);
     const clients = 1 + Math.floor(chance() * 3);
@@ -39,13 +40,35 @@ async function oneLife(sim: SimWorld, setup: Setup, chance: () => number): Promi
     await sim.run(chance() * 6000);
     if (orderly && !sim.stopped) {
       await sim.run(node.stop());
+      sim.heal();
+      sim.capacity = Number.MAX_SAFE_INTEGER;
       return sim.killProcess();
     }
   } catch (problem) {
-    if (!sim.stopped) setup.model.violate(`P8 the start failed: ${problem instanceof Error ? problem.stack : problem}`);
+    if (!sim.stopped && !isTrouble(problem)) {
+      setup.model.violate(`P8 the start failed: ${problem instanceof Error ? problem.stack : problem}`);
+    }
   }
+  sim.heal();
+  sim.capacity = Number.MAX_SAFE_INTEGER;
   if (chance() < 0.6) sim.cutPower();
   else sim.killProcess();
+}
+
+/** A write or a sync fails, once or from then on, or the disk fills up. */
+function breakDisk(sim: SimWorld, chance: () => number): void {
+  if (chance() < 0.3) {
+    sim.capacity = 150_000 + chance() * 600_000;
+    return;
+  }
+  const code = chance() < 0.7 ? "EIO" : "ENOSPC";
+  const options = { kinds: ["write", "sync"] as const, persistent: chance() < 0.3, short: chance() < 0.5 };
+  sim.failNth(1 + Math.floor(chance() * 200), code, options);
+}
+
+/** A disk that fails or is full may stop a start. */
+function isTrouble(problem: unknown): boolean {
+  return ["EIO", "ENOSPC"].includes(codeOf(problem));
 }
 
 async function lastLife(sim: SimWorld, setup: Setup): Promise<void> {

@@ -48,13 +48,23 @@ export class Received {
   copies = 0;
   readonly #name: string;
   readonly #model: Model;
+  readonly #ids = new Map<string, string>();
+  readonly #positions = new Map<number, string>();
 
   constructor(name: string, model: Model) {
     this.#name = name;
     this.#model = model;
   }
-  take({ message, body }: Delivery): void {
+  take({ id, position, message, body }: Delivery): void {
     const key = message.key!;
+    if ((this.#ids.get(id) ?? key) !== key) this.#model.violate(`P7 ${this.#name} got two messages with id ${id}`);
+    if ((this.#positions.get(position) ?? key) !== key) {
+      this.#model.violate(
+        `P5 ${this.#name} got ${key} at ${position}, where ${this.#positions.get(position)} had been`,
+      );
+    }
+    this.#ids.set(id, key);
+    this.#positions.set(position, key);
     const data = new TextDecoder().decode(body);
     if (this.#model.offered.get(key) !== data) {
       this.#model.violate(`P3 ${this.#name} got ${key} as ${data.slice(0, 40)}`);
