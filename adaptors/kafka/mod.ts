@@ -1,10 +1,107 @@
+/** Kafka: one record a message, acknowledged by all replicas that are in sync. */
 import { adaptor } from "../../src/deliver/adaptor.ts";
+import { choice, duration, flag, list, optional, type Options, secret, size, text } from "../../src/config/options.ts";
+import { type Clock, readWhole, type World } from "../../src/os/world.ts";
+import { type Access, makeClient } from "./client.ts";
+import { Rotation } from "./partition.ts";
+import { sendBatch } from "./sender.ts";
+import { topicTemplate } from "./wire.ts";
+
+const options = {
+  brokers: list('brokers to ask first, as "host:port"; the others are learnt from them'),
+  topic: text("Kafka topic: a text with %topic%, %env%, %type%, %level%", "%topic%"),
+  create_topics: flag("create missing topics, with the brokers' defaults for partitions and replicas"),
+  headers: choice("fields sent as record headers", ["all", "id", "none"], "all"),
+  compression: choice("how batches are compressed", ["none", "gzip", "snappy", "lz4", "zstd"], "none"),
+  message_max: size(
+    "largest record and batch before compression; not above the brokers' message.max.bytes",
+    "1MiB",
+    1024,
+  ),
+  timeout: duration("how long a batch may take, repeats included, before the connection is made anew", "30s"),
+  client_id: text("name shown in the brokers' logs and quotas", "sparkngin"),
+  tls: flag("talk TLS"),
+  tls_ca: optional(text("certificate authority of the brokers: a file, or the PEM text itself")),
+  tls_server_name: optional(text("name to expect in the brokers' certificate, if not their host name")),
+  sasl: choice("how to log in", ["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], "none"),
+  username: optional(text("for sasl")),
+  password: secret(optional(text("for sasl"))),
+};
+type KafkaOptions = Options<typeof options>;
+
 export default adaptor({
-  summary: "",
+  summary: "Kafka: one record a message, acknowledged by all replicas in sync",
   promise: () => "confirmed",
   inFlight: 1,
-  options: {},
-  open() {
-    return Promise.reject(new Error("not built"));
+  options,
+
+  async open(options, place, signal) {
+    const topicOf = topicTemplate(options.topic);
+    const { clock, random } = place.world;
+    const access = accessOf(options, place.world, (text) => place.notice(text));
+    const limit = { clock, signal, timeoutMs: options.timeout, what: "connect to Kafka" };
+    const client = await makeClient(access);
+    await within(limit, () => client.connect(), () => client.close());
+    const rotation = new Rotation(random);
+    const plan = { topicOf, headers: options.headers, messageBytesMax: options.message_max, rotation };
+    return {
+      async send(batch, signal) {
+        if (client.closed) throw new Error("Cannot send to Kafka: the connection is closed");
+        const limit = { clock, signal, timeoutMs: options.timeout, what: "send to Kafka" };
+        return await within(limit, () => sendBatch(batch, client, plan), () => client.close());
+      },
+      close: () => client.close(),
+    };
   },
 });
+
+function accessOf(options: KafkaOptions, world: World, notice: Access["notice"]): Access {
+  const { brokers, client_id, compression, create_topics, timeout } = options;
+  if (brokers.length === 0) throw new TypeError("Cannot connect to Kafka: brokers is empty");
+  return {
+    ...{ brokers, compression, notice, clientId: client_id, createTopics: create_topics, timeoutMs: timeout },
+    clock: world.clock,
+    sasl: saslOf(options),
+    tls: options.tls ? { ca: caOf(options.tls_ca, world), servername: options.tls_server_name } : undefined,
+  };
+}
+
+function saslOf({ sasl, username, password }: KafkaOptions): Access["sasl"] {
+  if (sasl === "none") return undefined;
+  if (username === undefined || password === undefined) {
+    throw new TypeError(`Cannot connect to Kafka: sasl = "${sasl}" needs username and password`);
+  }
+  return { mechanism: sasl, username, password };
+}
+
+function caOf(given: string | undefined, { files }: World): string | undefined {
+  if (given === undefined || given.includes("-----BEGIN")) return given;
+  return new TextDecoder().decode(readWhole(files, given));
+}
+
+interface Limit {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  readonly what: string;
+}
+
+/** When the time is over or `signal` aborts, `cut` makes the work settle; if it does not soon, this rejects without it. */
+async function within<T>(limit: Limit, work: () => Promise<T>, cut: () => void): Promise<T> {
+  const { clock, signal, timeoutMs, what } = limit;
+  signal.throwIfAborted();
+  const done = new AbortController();
+  const tooLong = async (): Promise<never> => {
+    await clock.sleep(timeoutMs, AbortSignal.any([signal, done.signal]));
+    if (!done.signal.aborted) cut();
+    await clock.sleep(settleMs, done.signal);
+    throw new Error(`Cannot ${what}: ${signal.aborted ? "told to stop" : `no answer within ${timeoutMs} ms`}`);
+  };
+  try {
+    return await Promise.race([work(), tooLong()]);
+  } finally {
+    done.abort();
+  }
+}
+
+const settleMs = 500;

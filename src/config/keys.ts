@@ -2,19 +2,65 @@
  * Every key of the core, declared once. Files, environment, flags, `--help` and the manual are made from here;
  * what an adaptor understands beyond `destinationKeys` stands in its own folder.
  */
-import { choice, duration, type Fields, flag, list, type Options, size, table, text, whole } from "./options.ts";
+import { parseAddress } from "./address.ts";
+import {
+  choice,
+  duration,
+  type Fields,
+  flag,
+  list,
+  type Option,
+  type Options,
+  type Shape,
+  shaped,
+  size,
+  table,
+  text,
+  whole,
+} from "./options.ts";
+
+const address: Shape = {
+  kind: "address",
+  expected: 'an address and port such as "127.0.0.1:8080" or "[::1]:8080"',
+  fits: (value) => parseAddress(value) !== undefined,
+};
+const directory: Shape = {
+  kind: "directory",
+  expected: "a directory in quotes",
+  fits: (value) => value !== "" && !value.includes("\0"),
+};
+const root: Shape = {
+  kind: "path",
+  expected: 'nothing or a path such as "/sn": a slash in front, none at the end, of letters, digits and . _ ~ -',
+  fits: (value) => /^(\/[A-Za-z0-9._~-]+)*$/.test(value) && !/\/\.{1,2}(\/|$)/.test(value),
+};
+const topic: Shape = {
+  kind: "topic",
+  expected: 'nothing or a topic: letters, digits and . _ -, 249 at most, and not "." or ".."',
+  fits: (value) => /^[A-Za-z0-9._-]{0,249}$/.test(value) && value !== "." && value !== "..",
+};
+const destinationName: Shape = {
+  kind: "name",
+  expected: 'a name of 1 to 64 letters, digits, dots, dashes and underscores that is not "." or ".."',
+  fits: (value) => /^[A-Za-z0-9._-]{1,64}$/.test(value) && value !== "." && value !== "..",
+};
+const startingPoint: Shape = {
+  kind: "start",
+  expected: '"now", "oldest" or a position such as 102938',
+  fits: (value) => /^(now|oldest|\d{1,15})$/.test(value),
+};
 
 /** Keys that stand at the top of the file, in no section. */
 export const topKeys = {
-  data: text("directory that holds the log, the cursors and, by default, the output", "./data"),
+  data: shaped("directory that holds the log, the cursors and, by default, the output", directory, "./data"),
 } satisfies Fields;
 
 export const sections = {
   http: {
-    listen: text("address and port that take messages; port 0 lets the system choose", "127.0.0.1:8080"),
-    root: text('path in front of every endpoint, e.g. "/sn"; empty serves "/" and "/sparkngin"', ""),
+    listen: shaped("address and port that take messages; port 0 lets the system choose", address, "127.0.0.1:8080"),
+    root: shaped('path in front of every endpoint, e.g. "/sn"; empty serves "/" and "/sparkngin"', root, ""),
     public: flag("allow an address beyond loopback although nobody has to show a key"),
-    topic: text("topic of messages that name none; empty refuses them", ""),
+    topic: shaped("topic of messages that name none; empty refuses them", topic, ""),
     trusted_proxies: list("addresses (or IPv4 networks such as 10.0.0.0/8) whose X-Forwarded-For is believed", []),
     cookies: list('cookies to keep, by name; ["*"] keeps all; they are secrets, so none are kept by default', []),
     body_max: size("largest request body", "8MiB", 1024),
@@ -25,7 +71,8 @@ export const sections = {
     topics_allow: list('topics that are taken, as patterns such as "web.*"; empty takes any', []),
   },
   management: {
-    listen: text("address and port of status, metrics, tail and control; keep it on loopback", "127.0.0.1:8081"),
+    listen: shaped("address and port of status, metrics and tail; keep it on loopback", address, "127.0.0.1:8081"),
+    public: flag("allow an address beyond loopback although whoever reaches it can read every message"),
   },
   log: {
     segment: size("size of one file of the log; smaller on small disks", "64MiB", 65_536),
@@ -37,13 +84,13 @@ export const sections = {
 
 /** What every `[[destination]]` understands, whatever its kind. */
 export const destinationKeys = {
-  name: text("name of the destination: letters, digits, dot, dash, underscore; 64 at most"),
+  name: shaped("name of the destination: letters, digits, dot, dash, underscore; 64 at most", destinationName),
   kind: text("which adaptor carries the messages"),
   required: flag(
     "whether the log keeps messages until this destination has them, and stops taking when the disk is full",
     true,
   ),
-  from: text('where a new destination starts: "now", "oldest" or a position', "now"),
+  from: shaped('where a new destination starts: "now", "oldest" or a position', startingPoint, "now"),
   filter: table('which messages it gets, by topic, env, level and type, e.g. { topic = "web.*" }'),
   format: choice("how a message is written", ["json", "raw"], "json"),
   batch: whole("most messages sent at once", 5000, 1, 100_000),
@@ -51,6 +98,43 @@ export const destinationKeys = {
   deadline: duration("how long one batch may take before the connection is given up", "60s"),
   dead_max: size("room for messages this destination refuses for good; full, it pauses", "256MiB", 1_048_576),
 } satisfies Fields;
+
+/** What a destination's `filter` may ask for. */
+export const filterFields = ["topic", "env", "level", "type"] as const;
+
+/** A key of the core with all the names it goes by. */
+export interface Key {
+  /** Nothing for the keys at the top of the file. */
+  readonly section: keyof typeof sections | undefined;
+  readonly name: string;
+  /** As the manual calls it: "http.listen". */
+  readonly path: string;
+  /** "--http-listen". */
+  readonly flag: string;
+  /** "SPARKNGIN_HTTP__LISTEN". */
+  readonly variable: string;
+  readonly option: Option<unknown>;
+}
+
+/** Every key of the core but those of destinations, in the order of the manual. */
+export function coreKeys(): Key[] {
+  const inSections = Object.entries(sections).flatMap(([section, fields]) =>
+    Object.entries(fields).map(([name, option]) => key(section as keyof typeof sections, name, option))
+  );
+  return [...Object.entries(topKeys).map(([name, option]) => key(undefined, name, option)), ...inSections];
+}
+
+function key(section: Key["section"], name: string, option: Option<unknown>): Key {
+  const words = section === undefined ? [name] : [section, name];
+  return {
+    section,
+    name,
+    path: words.join("."),
+    flag: `--${words.join("-").replaceAll("_", "-")}`,
+    variable: `SPARKNGIN_${words.join("__").toUpperCase()}`,
+    option,
+  };
+}
 
 export type Top = Options<typeof topKeys>;
 export type Sections = { readonly [S in keyof typeof sections]: Options<(typeof sections)[S]> };

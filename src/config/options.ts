@@ -36,6 +36,22 @@ export function text(help: string, fallback?: string): Option<string> {
   return option("text", help, fallback, readText);
 }
 
+/** What a text must look like: `expected` ends the sentence "expected …". */
+export interface Shape {
+  readonly kind: string;
+  readonly expected: string;
+  fits(value: string): boolean;
+}
+
+/** A text of a certain shape. A whole number may stand without quotes where the shape allows one. */
+export function shaped(help: string, shape: Shape, fallback?: string): Option<string> {
+  return option(shape.kind, help, fallback, (value) => {
+    const written = Number.isSafeInteger(value) ? String(value) : value;
+    if (typeof written === "string" && shape.fits(written)) return written;
+    throw new TypeError(shape.expected);
+  });
+}
+
 export function whole(help: string, fallback?: number, least = 0, most = Number.MAX_SAFE_INTEGER): Option<number> {
   return option("whole number", help, fallback, (value) => {
     const number = typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : value;

@@ -132,12 +132,13 @@ function readFields(input: Input, end: number, into: Mutable<Message>): void {
     const length = input.varint();
     const name = fieldOfTag[tag];
     if (name !== undefined) into[name] = input.text(length);
-    else if (tag === submittedMsTag) into.submittedMs = input.float();
+    else if (tag === submittedMsTag && length === 8) into.submittedMs = input.float();
     else if (tag === jsonTag || tag === bytesTag) {
       into.data = input.bytes(length);
       into.dataIsJson = tag === jsonTag;
     } else input.at += length;
   }
+  if (input.at > end) throw new Error("Cannot read entry: a field reaches past the end of its message");
 }
 
 function putFields(out: Output, fields: Fields): void {
@@ -150,7 +151,7 @@ function putFields(out: Output, fields: Fields): void {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 class Output {
   at = 0;

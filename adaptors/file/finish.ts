@@ -1,0 +1,79 @@
+/** Giving files their final names, durably; and what an earlier run left unfinished. */
+import { type Files, join, type OpenFile } from "../../src/os/world.ts";
+import { dirsOf, openName } from "./path.ts";
+
+const lineFeed = 10;
+const stepBytes = 65_536;
+
+/** The files' content must be durable before. */
+export function finishAll(files: Files, dir: string, names: readonly string[]): void {
+  const dirs = new Set<string>();
+  for (const name of names) {
+    files.rename(join(dir, openName(name)), join(dir, freeName(files, dir, name)));
+    dirs.add(dirsOf(dir, name).at(-1)!);
+  }
+  for (const changed of dirs) files.syncDir(changed);
+}
+
+/** The name itself unless a file has it already, which is never replaced. */
+function freeName(files: Files, dir: string, name: string): string {
+  const end = name.lastIndexOf(".");
+  for (let copy = 1;; copy++) {
+    const free = copy === 1 ? name : `${name.slice(0, end)}.${copy}${name.slice(end)}`;
+    if (!files.exists(join(dir, free))) return free;
+  }
+}
+
+/** Cuts what the ledger does not know of, and finishes the rest. What is gone was finished or removed before. */
+export function finishLeft(
+  files: Files,
+  dir: string,
+  lengths: Iterable<readonly [name: string, length: number]>,
+  notice: (text: string) => void,
+): void {
+  const whole: string[] = [];
+  for (const [name, length] of lengths) {
+    const path = join(dir, openName(name));
+    if (!files.exists(path)) continue;
+    const size = cut(files, path, () => length);
+    if (size < length) notice(`${path} has ${size} bytes, but ${length} had been written: what is missing is lost`);
+    if (size > 0) whole.push(name);
+    else files.remove(path);
+  }
+  finishAll(files, dir, whole);
+}
+
+/** Without a ledger: keeps whole lines, so that nothing is lost but some may come twice. */
+export function finishUnknown(files: Files, dir: string, names: readonly string[]): void {
+  const whole: string[] = [];
+  for (const name of names) {
+    const path = join(dir, openName(name));
+    if (cut(files, path, endOfLastLine) > 0) whole.push(name);
+    else files.remove(path);
+  }
+  finishAll(files, dir, whole);
+}
+
+/** Cuts the file to what `end` says, durably; its size after that. */
+function cut(files: Files, path: string, end: (file: OpenFile) => number): number {
+  const file = files.open(path);
+  try {
+    const size = Math.min(file.size(), end(file));
+    file.truncate(size);
+    file.sync();
+    return size;
+  } finally {
+    file.close();
+  }
+}
+
+function endOfLastLine(file: OpenFile): number {
+  for (let end = file.size(); end > 0;) {
+    const start = Math.max(0, end - stepBytes);
+    const bytes = new Uint8Array(end - start);
+    const found = bytes.subarray(0, file.read(start, bytes)).lastIndexOf(lineFeed);
+    if (found >= 0) return start + found + 1;
+    end = start;
+  }
+  return 0;
+}

@@ -1,0 +1,81 @@
+/** What Kafka keeps of a message: its topic, key, headers and value, from a delivery. Knows no sockets. */
+import { Buffer } from "node:buffer";
+import type { Delivery } from "../../src/deliver/adaptor.ts";
+import { type Message, outputNames } from "../../src/message/message.ts";
+
+/** Which of a message's fields become headers, besides being in the value as the format has them. */
+export type Headers = "all" | "id" | "none";
+
+/** A delivery as Kafka will keep it. */
+export interface Outgoing {
+  readonly delivery: Delivery;
+  readonly topic: string;
+  readonly key: Buffer | undefined;
+  readonly headers: Map<Buffer, Buffer>;
+  readonly value: Buffer;
+  readonly timestamp: bigint;
+  /** At most this many before compression. */
+  readonly bytes: number;
+}
+
+export function outgoing(delivery: Delivery, topic: string, headers: Headers): Outgoing {
+  const { message, body } = delivery;
+  const fields = headersOf(delivery, topic, headers);
+  const key = message.key === undefined ? undefined : Buffer.from(message.key);
+  const value = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return {
+    delivery,
+    topic,
+    key,
+    headers: fields,
+    value,
+    timestamp: BigInt(message.timestamp),
+    bytes: size(key, value, fields),
+  };
+}
+
+/** Kafka's rule for the names of topics. */
+export function isTopicName(topic: string): boolean {
+  return /^[A-Za-z0-9._-]{1,249}$/.test(topic) && topic !== "." && topic !== "..";
+}
+
+const templateWords = ["topic", "env", "type", "level"] as const;
+
+/** Reads a template such as "%env%.%topic%". What a message lacks becomes "". Throws a `TypeError` at an unknown word. */
+export function topicTemplate(template: string): (message: Message) => string {
+  for (const [text, word] of template.matchAll(/%([^%]*)%?/g)) {
+    if (!templateWords.some((known) => text === `%${known}%`)) {
+      throw new TypeError(`Cannot read topic "${template}": "%${word}%" is none of %${templateWords.join("%, %")}%`);
+    }
+  }
+  if (template === "%topic%") return (message) => message.topic;
+  return (message) => template.replace(/%(\w+)%/g, (_, word: typeof templateWords[number]) => message[word] ?? "");
+}
+
+function headersOf({ id, message }: Delivery, topic: string, headers: Headers): Map<Buffer, Buffer> {
+  const made = new Map<Buffer, Buffer>();
+  if (headers === "none") return made;
+  made.set(names.id, Buffer.from(id));
+  if (headers === "id") return made;
+  made.set(names.timestamp, Buffer.from(String(message.timestamp)));
+  for (const { field, name } of fieldHeaders) {
+    const value = message[field];
+    if (value === undefined || (field === "topic" && value === topic)) continue;
+    made.set(name, Buffer.from(value));
+  }
+  return made;
+}
+
+const names = { id: Buffer.from("id"), timestamp: Buffer.from("timestamp") };
+
+/** The key is the key; the topic is a header only where the template made another of it. */
+const fieldHeaders = outputNames
+  .filter(([field]) => field !== "key")
+  .map(([field, name]) => ({ field, name: Buffer.from(name) }));
+
+/** Lengths are written in up to 5 bytes each, the time in up to 10. */
+function size(key: Buffer | undefined, value: Buffer, headers: ReadonlyMap<Buffer, Buffer>): number {
+  let bytes = 36 + (key?.length ?? 0) + value.length;
+  for (const [name, content] of headers) bytes += 10 + name.length + content.length;
+  return bytes;
+}

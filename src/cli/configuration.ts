@@ -1,0 +1,72 @@
+/** [shell] Finds the configuration file and reads the configuration for the commands that need it. */
+import { adaptors } from "../../adaptors/mod.ts";
+import type { Config } from "../config/keys.ts";
+import type { Fields } from "../config/options.ts";
+import { type ConfigFile, kindsIn, type Origins, readConfig } from "../config/read.ts";
+import { codeOf } from "../os/world.ts";
+import { CommandError, exitCodes } from "./exit.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What the command line said. */
+export interface ConfigurationRequest {
+  readonly path?: string;
+  /** By path of the key, e.g. "http.listen". */
+  readonly flags: Readonly<Record<string, string | boolean>>;
+}
+export interface Configuration {
+  readonly config: Config;
+  readonly origins: Origins;
+  /** Nothing when there is no file. */
+  readonly path: string | undefined;
+  /** The options of the kinds in use. */
+  readonly kinds: Readonly<Record<string, Fields>>;
+}
+
+/** Throws a `CommandError` that names every problem. */
+export async function loadConfiguration(terminal: Terminal, request: ConfigurationRequest): Promise<Configuration> {
+  const file = findFile(terminal, request.path);
+  const kinds = await loadKinds(kindsIn(file));
+  const { env, readFile } = terminal;
+  const reading = readConfig({ ...(file && { file }), env, readFile, flags: request.flags, kinds });
+  if ("problems" in reading) throw new CommandError(exitCodes.configuration, reading.problems);
+  return { ...reading, path: file?.name, kinds };
+}
+
+/** Where a file is looked for when nobody names one. */
+export const usualPlaces = { here: "./sparkngin.toml", system: "/etc/sparkngin/sparkngin.toml" };
+
+function findFile(terminal: Terminal, named: string | undefined): ConfigFile | undefined {
+  if (named !== undefined) return readNamed(terminal, named);
+  const here = readIfThere(terminal, usualPlaces.here);
+  if (here !== undefined) return here;
+  const byEnvironment = terminal.env.SPARKNGIN_CONFIG;
+  return byEnvironment ? readNamed(terminal, byEnvironment) : readIfThere(terminal, usualPlaces.system);
+}
+
+function readNamed(terminal: Terminal, path: string): ConfigFile {
+  const file = readIfThere(terminal, path);
+  if (file === undefined) throw new CommandError(exitCodes.configuration, `Cannot read ${path}: there is no such file`);
+  return file;
+}
+
+function readIfThere(terminal: Terminal, path: string): ConfigFile | undefined {
+  try {
+    return { name: path.replace(/^\.\//, ""), text: terminal.readFile(path) };
+  } catch (problem) {
+    const code = codeOf(problem);
+    if (code === "ENOENT") return undefined;
+    const denied = code === "EACCES" || code === "EPERM";
+    const reason = denied ? "permission denied" : (problem as Error).message;
+    const exit = denied ? exitCodes.permission : exitCodes.configuration;
+    throw new CommandError(exit, `Cannot read ${path}: ${reason}`, { cause: problem });
+  }
+}
+
+/** Every kind by name, but only those asked for with their options: the code of the others stays on the disk. */
+async function loadKinds(used: readonly string[]): Promise<Record<string, Fields>> {
+  const kinds: Record<string, Fields> = {};
+  for (const [name, load] of Object.entries(adaptors)) {
+    kinds[name] = used.includes(name) ? (await load()).default.options : {};
+  }
+  return kinds;
+}

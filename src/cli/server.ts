@@ -1,0 +1,65 @@
+/** [shell] Asking a running Sparkngin at its management address. */
+import { codeOf } from "../os/world.ts";
+import { CommandError, exitCodes } from "./exit.ts";
+import { printable } from "./printable.ts";
+import type { Answer, Terminal } from "./terminal.ts";
+
+export const usualUrl = "http://127.0.0.1:8081";
+
+/** Where `path` is on the server named on the command line, else in the environment, else the usual one. */
+export function serverUrl(terminal: Terminal, named: string | undefined, path: string): URL {
+  const given = named ?? (terminal.env.SPARKNGIN_URL || usualUrl);
+  const base = (given.includes("://") ? given : `http://${given}`).replace(/\/+$/, "");
+  if (!/^https?:\/\//.test(base) || !URL.canParse(`${base}/${path}`)) {
+    throw new CommandError(exitCodes.usage, `Cannot use the address "${printable(given)}": write it like ${usualUrl}`);
+  }
+  return new URL(`${base}/${path}`);
+}
+
+/** The answer, when it is a 200; throws a `CommandError` when there is none. */
+export async function ask(terminal: Terminal, url: URL, signal?: AbortSignal): Promise<Answer> {
+  const answer = await reach(terminal, url, signal);
+  if (answer.status === 200) return answer;
+  const reason = printable((await readAll(answer)).slice(0, 200).trim());
+  throw new CommandError(exitCodes.unreachable, `Cannot ask ${url.href}: it answered ${answer.status} ${reason}`);
+}
+
+async function reach(terminal: Terminal, url: URL, signal: AbortSignal | undefined): Promise<Answer> {
+  try {
+    return await terminal.get(url, signal);
+  } catch (problem) {
+    throw new CommandError(exitCodes.unreachable, `Cannot reach ${url.origin}: ${whyNot(problem)}`, { cause: problem });
+  }
+}
+
+function whyNot(problem: unknown): string {
+  const code = codeOf(problem);
+  if (code === "ECONNREFUSED") return "nothing listens there; is sparkngin running?";
+  if (code === "ENOTFOUND") return "there is no such host";
+  if (code === "ABORT_ERR" || code === "ETIMEDOUT") return "no answer in time";
+  return printable(problem instanceof Error ? problem.message : String(problem));
+}
+
+export async function readAll({ body }: Answer): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
+  return text + decoder.decode();
+}
+
+/** The lines of the answer as they come, without their ends and without empty ones. */
+export async function* readLines({ body }: Answer): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let parts: string[] = [];
+  for await (const chunk of body) {
+    const pieces = decoder.decode(chunk, { stream: true }).split("\n");
+    parts.push(pieces.shift()!);
+    for (const piece of pieces) {
+      const line = parts.join("");
+      parts = [piece];
+      if (line !== "") yield line;
+    }
+  }
+  const rest = parts.join("") + decoder.decode();
+  if (rest !== "") yield rest;
+}

@@ -1,0 +1,50 @@
+/** On which line of a TOML text something stands: the parser tells values only, and error texts should point at them. */
+
+/** Names of tables and keys; for `[[table]]` its number follows, counted from 0. */
+export type Path = readonly (string | number)[];
+
+const name = String.raw`(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')`;
+const dotted = String.raw`${name}(?:\s*\.\s*${name})*`;
+const header = new RegExp(String.raw`^\s*(\[\[?)\s*(${dotted})\s*\]`);
+const assignment = new RegExp(String.raw`^\s*(${dotted})\s*=`);
+
+/** The line, counted from 1, of `path` or of the innermost thing around it; nothing when there is not even that. */
+export function lineOf(text: string, path: Path): number | undefined {
+  let best: number | undefined;
+  let depth = 0;
+  for (const [at, found] of paths(text)) {
+    if (found.length > depth && found.length <= path.length && found.every((part, i) => part === path[i])) {
+      best = at;
+      depth = found.length;
+    }
+  }
+  return best;
+}
+
+/** Every line that opens a table or sets a key, with the path it sets. */
+function* paths(text: string): Generator<[number, Path]> {
+  const counts = new Map<string, number>();
+  let table: Path = [];
+  let inside = false;
+  for (const [index, line] of text.split("\n").entries()) {
+    const begins = !inside;
+    // A text in triple quotes may hold lines that look like keys.
+    if (line.split(/"""|'''/).length % 2 === 0) inside = !inside;
+    if (!begins) continue;
+    const opened = header.exec(line);
+    if (opened) yield [index + 1, table = tablePath(opened[1] === "[[", namesIn(opened[2]!), counts)];
+    const key = opened ? null : assignment.exec(line);
+    if (key) yield [index + 1, [...table, ...namesIn(key[1]!)]];
+  }
+}
+
+function tablePath(repeated: boolean, names: string[], counts: Map<string, number>): Path {
+  const first = names[0]!;
+  if (repeated && names.length === 1) counts.set(first, (counts.get(first) ?? -1) + 1);
+  const number = counts.get(first);
+  return number === undefined ? names : [first, number, ...names.slice(1)];
+}
+
+function namesIn(text: string): string[] {
+  return [...text.matchAll(new RegExp(name, "g"))].map(([part]) => part.replace(/^(["'])(.*)\1$/, "$2"));
+}

@@ -1,0 +1,318 @@
+/**
+ * The configuration: a TOML file, the environment and flags become one `Config`, or a list of problems that say where each
+ * one stands and what was expected there. Flags win over the environment, that over the file, that over the defaults.
+ */
+import { parse, TomlError } from "smol-toml";
+import { isAddressOrNetwork, isLoopback, parseAddress } from "./address.ts";
+import { type Config, coreKeys, type Destination, destinationKeys, filterFields, sections, topKeys } from "./keys.ts";
+import { lineOf, type Path } from "./lines.ts";
+import { suggestion } from "./nearest.ts";
+import type { Fields, Option } from "./options.ts";
+import { DeadReference, isTable, type Outside, resolveReferences } from "./reference.ts";
+
+export interface ConfigFile {
+  /** As it is called in error texts. */
+  readonly name: string;
+  readonly text: string;
+}
+export interface ConfigSources extends Outside {
+  readonly file?: ConfigFile;
+  /** By path, e.g. "http.listen". */
+  readonly flags: Readonly<Record<string, string | boolean>>;
+  /** Every kind of destination with its options; those of kinds that the file does not use may be empty. */
+  readonly kinds: Readonly<Record<string, Fields>>;
+}
+
+/** Where a value came from. */
+export interface Origin {
+  /** "sparkngin.toml:7", "SPARKNGIN_HTTP__LISTEN", "--http-listen" or "default". */
+  readonly source: string;
+  /** As it was written, references not yet replaced. */
+  readonly written: unknown;
+}
+/** By path: "data", "http.listen", "destination.bus.brokers". */
+export type Origins = Readonly<Record<string, Origin>>;
+export type Reading = { readonly config: Config; readonly origins: Origins } | { readonly problems: readonly string[] };
+
+/** Variables that are no keys: of the command line, and where the executable is. */
+const otherVariables = ["SPARKNGIN_URL", "SPARKNGIN_CONFIG", "SPARKNGIN_EXE"];
+/** Kubernetes tells every pod about a service called "sparkngin" by variables like these. */
+const kubernetesVariable = /^SPARKNGIN_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?)$/;
+/** The destination of a configuration that names none. */
+const defaultDestination = { name: "out", kind: "file" };
+
+export function readConfig(sources: ConfigSources): Reading {
+  const parsed = parseFile(sources.file);
+  if ("problem" in parsed) return { problems: [parsed.problem] };
+  const reader = new ConfigReader(sources, parsed.tables);
+  const config = reader.read();
+  return reader.problems.length > 0 ? { problems: reader.problems } : { config, origins: reader.origins };
+}
+
+/** The kinds of destination that the file asks for: only their code has to be loaded. */
+export function kindsIn(file: ConfigFile | undefined): string[] {
+  const parsed = parseFile(file);
+  const destinations = "tables" in parsed ? parsed.tables.destination : undefined;
+  if (!Array.isArray(destinations) || destinations.length === 0) return [defaultDestination.kind];
+  const kinds = destinations.map((destination) => isTable(destination) ? destination.kind : undefined);
+  return [...new Set(kinds.filter((kind) => typeof kind === "string"))];
+}
+
+function parseFile(file: ConfigFile | undefined): { tables: Record<string, unknown> } | { problem: string } {
+  try {
+    return { tables: parse(file?.text.replace(/^\uFEFF/, "") ?? "") };
+  } catch (problem) {
+    if (!(problem instanceof TomlError)) throw problem;
+    const reason = problem.message.split("\n", 1)[0]!.replace(/^Invalid TOML document: /, "");
+    return { problem: `Cannot read ${file?.name}: line ${problem.line}, column ${problem.column}: ${reason}` };
+  }
+}
+
+/** A value that somebody wrote, with all that is needed to complain about it. */
+interface Given extends Origin {
+  /** "Cannot read sparkngin.toml: line 7: ". */
+  readonly where: string;
+  /** `"listen" in [http]`, `--http-listen`. */
+  readonly called: string;
+  readonly fromFile: boolean;
+}
+
+/** Gathers problems instead of stopping at the first: who writes a configuration wants to see them all. */
+class ConfigReader {
+  readonly problems: string[] = [];
+  readonly origins: Record<string, Given> = {};
+  readonly #sources: ConfigSources;
+  readonly #tables: Readonly<Record<string, unknown>>;
+  readonly #file: ConfigFile;
+
+  constructor(sources: ConfigSources, tables: Readonly<Record<string, unknown>>) {
+    this.#sources = sources;
+    this.#tables = tables;
+    this.#file = sources.file ?? { name: "the configuration", text: "" };
+  }
+
+  read(): Config {
+    this.#refuseUnknownSections();
+    this.#refuseUnknownVariables();
+    const config = { ...this.#readCore(), destination: this.#readDestinations() } as unknown as Config;
+    this.#checkAddresses(config);
+    this.#checkProxies(config);
+    return config;
+  }
+
+  #refuseUnknownSections(): void {
+    const known = [...Object.keys(topKeys), ...Object.keys(sections), "destination"];
+    for (const [name, value] of Object.entries(this.#tables)) {
+      const isSection = Object.hasOwn(sections, name);
+      if (!known.includes(name)) this.#refuseUnknown([name], isTable(value) ? `section [${name}]` : undefined, known);
+      else if (isSection && !isTable(value)) {
+        this.#refuse([name], `"${name}" is a section: write [${name}] above its keys`);
+      } else if (isSection) this.#refuseUnknownKeys([name], `[${name}]`, Object.keys(sections[name as "http"]));
+    }
+  }
+
+  #refuseUnknownKeys(path: Path, place: string, known: readonly string[]): void {
+    for (const key of Object.keys(this.#at(path) as object)) {
+      if (!known.includes(key)) this.#refuseUnknown([...path, key], `key "${key}" in ${place}`, known);
+    }
+  }
+
+  #refuseUnknown(path: Path, what: string | undefined, known: readonly string[]): void {
+    const name = String(path.at(-1));
+    this.#refuse(path, `unknown ${what ?? `key "${name}"`}; ${this.#elsewhere(name, path) ?? suggestion(name, known)}`);
+  }
+
+  /** The key exists, but in another section. */
+  #elsewhere(name: string, path: Path): string | undefined {
+    const homes = Object.entries(sections).filter(([, fields]) => Object.hasOwn(fields, name)).map(([home]) => home);
+    const stray = path.length === 1 || Object.hasOwn(sections, path[0]!);
+    return stray && homes.length === 1 ? `"${name}" belongs in [${homes[0]}]` : undefined;
+  }
+
+  #refuseUnknownVariables(): void {
+    const known = [...coreKeys().map(({ variable }) => variable), ...otherVariables];
+    for (const name of Object.keys(this.#sources.env)) {
+      if (!name.startsWith("SPARKNGIN_") || known.includes(name) || kubernetesVariable.test(name)) continue;
+      this.problems.push(`Cannot read the environment: unknown variable "${name}"; ${suggestion(name, known)}`);
+    }
+  }
+
+  #readCore(): Record<string, unknown> {
+    const { env, flags } = this.#sources;
+    const config: Record<string, unknown> = Object.fromEntries(Object.keys(sections).map((name) => [name, {}]));
+    for (const { section, name, path, flag, variable, option } of coreKeys()) {
+      const filePath = section === undefined ? [name] : [section, name];
+      const called = section === undefined ? `"${name}"` : `"${name}" in [${section}]`;
+      const given = [
+        this.#fromFile(filePath, called),
+        Object.hasOwn(env, variable) ? outer("environment", variable, env[variable]) : undefined,
+        Object.hasOwn(flags, path) ? outer("command line", flag, flags[path]) : undefined,
+      ];
+      const into = section === undefined ? config : config[section] as Record<string, unknown>;
+      into[name] = this.#choose(path, option, given);
+    }
+    return config;
+  }
+
+  /** The last of `given` that is there; the others are looked at too, so that no mistake hides behind a flag. */
+  #choose(path: string, option: Option<unknown>, given: readonly (Given | undefined)[]): unknown {
+    let value = option.fallback === undefined ? undefined : option.read(option.fallback);
+    this.origins[path] = outer("defaults", "default", option.fallback);
+    for (const one of given) {
+      if (one === undefined) continue;
+      value = this.#readValue(option, one);
+      this.origins[path] = one;
+    }
+    return value;
+  }
+
+  #readValue(option: Option<unknown>, given: Given): unknown {
+    try {
+      return option.read(given.fromFile ? resolveReferences(given.written, this.#sources) : given.written);
+    } catch (problem) {
+      this.problems.push(`${given.where}${given.called} ${complaint(problem, option, given.written)}`);
+      return undefined;
+    }
+  }
+
+  #readDestinations(): Destination[] {
+    const written = this.#tables.destination ?? [];
+    if (!Array.isArray(written) || !written.every(isTable)) {
+      this.#refuse(["destination"], "a destination is written as [[destination]], with two brackets on each side");
+      return [];
+    }
+    const destinations = written.map((_, number) => this.#readDestination(number));
+    this.#refuseDoubles(destinations);
+    return destinations.length > 0 ? destinations : [this.#defaultDestination()];
+  }
+
+  #readDestination(number: number): Destination {
+    const path = ["destination", number];
+    const table = this.#at(path) as Record<string, unknown>;
+    const id = String(table.name ?? number);
+    const place = table.name === undefined ? `[[destination]] number ${number + 1}` : `[[destination]] "${id}"`;
+    const common = this.#readFields(destinationKeys, path, { id, place });
+    const options = this.#optionsOf(table.kind, path, place);
+    if (options !== undefined) {
+      this.#refuseUnknownKeys(path, place, [...Object.keys(destinationKeys), ...Object.keys(options)]);
+    }
+    if (isTable(table.filter)) this.#refuseUnknownKeys([...path, "filter"], `the filter of ${place}`, filterFields);
+    return { ...common, options: this.#readFields(options ?? {}, path, { id, place }) } as unknown as Destination;
+  }
+
+  #readFields(fields: Fields, path: Path, { id, place }: { id: string; place: string }): Record<string, unknown> {
+    return Object.fromEntries(
+      Object.entries(fields).map(([name, option]) => {
+        const given = this.#fromFile([...path, name], `"${name}" in ${place}`);
+        if (given === undefined && option.needed) this.#refuse(path, `${place} needs "${name}": ${option.help}`);
+        return [name, this.#choose(`destination.${id}.${name}`, option, [given])];
+      }),
+    );
+  }
+
+  /** Nothing, and a problem said, when there is no such kind. */
+  #optionsOf(kind: unknown, path: Path, place: string): Fields | undefined {
+    const { kinds } = this.#sources;
+    if (typeof kind !== "string") return undefined;
+    if (Object.hasOwn(kinds, kind)) return kinds[kind];
+    const known = suggestion(kind, Object.keys(kinds));
+    this.#refuse([...path, "kind"], `unknown kind "${kind}" in ${place}; ${known}`);
+    return undefined;
+  }
+
+  #defaultDestination(): Destination {
+    const { name, kind } = defaultDestination;
+    const named = { id: name, place: "the default destination" };
+    const common = this.#readFields({ ...destinationKeys, ...ready({ name, kind }) }, ["destination", 0], named);
+    const options = this.#readFields(this.#sources.kinds[kind] ?? {}, ["destination", 0], named);
+    return { ...common, options } as unknown as Destination;
+  }
+
+  /** Names become directories, and some file systems hold "Bus" and "bus" for the same. */
+  #refuseDoubles(destinations: readonly Destination[]): void {
+    const seen = new Set<string>();
+    for (const [number, { name }] of destinations.entries()) {
+      const plain = name?.toLowerCase();
+      if (seen.has(plain)) this.#refuse(["destination", number, "name"], `there are two destinations "${name}"`);
+      seen.add(plain);
+    }
+  }
+
+  #checkAddresses({ http, management }: Config): void {
+    this.#refuseOpen("http", http, "who reaches it can send messages");
+    this.#refuseOpen("management", management, "who reaches it can read every message");
+    if (http.listen !== management.listen || http.listen?.endsWith(":0")) return;
+    const [first, second] = [this.origins["http.listen"]!, this.origins["management.listen"]!];
+    const { where, called } = second.source === "default" ? first : second;
+    this.problems.push(`${where}${called} is "${http.listen}": [http] and [management] need an address each`);
+  }
+
+  #refuseOpen(section: "http" | "management", { listen, public: open }: Config["management"], why: string): void {
+    const address = parseAddress(listen ?? "");
+    if (address === undefined || open || isLoopback(address.host)) return;
+    const { where, called } = this.origins[`${section}.listen`]!;
+    this.problems.push(
+      `${where}${called} is "${listen}", which is beyond this machine: ${why}. ` +
+        `If that is meant, write public = true in [${section}]; else listen on 127.0.0.1`,
+    );
+  }
+
+  #checkProxies({ http }: Config): void {
+    const { where, called } = this.origins["http.trusted_proxies"]!;
+    for (const proxy of http.trusted_proxies ?? []) {
+      if (isAddressOrNetwork(proxy)) continue;
+      this.problems.push(`${where}${called} has "${proxy}"; expected addresses, or IPv4 networks such as "10.0.0.0/8"`);
+    }
+  }
+
+  #fromFile(path: Path, called: string): Given | undefined {
+    const written = this.#at(path);
+    if (written === undefined) return undefined;
+    const line = lineOf(this.#file.text, path);
+    const source = line === undefined ? this.#file.name : `${this.#file.name}:${line}`;
+    return { source, written, where: this.#where(path), called, fromFile: true };
+  }
+
+  #refuse(path: Path, problem: string): void {
+    this.problems.push(`${this.#where(path)}${problem}`);
+  }
+
+  #where(path: Path): string {
+    const line = lineOf(this.#file.text, path);
+    return `Cannot read ${this.#file.name}: ${line === undefined ? "" : `line ${line}: `}`;
+  }
+
+  #at(path: Path): unknown {
+    let value: unknown = this.#tables;
+    for (const part of path) {
+      const inside = typeof value === "object" && value !== null && Object.hasOwn(value, part);
+      value = inside ? (value as Record<string | number, unknown>)[part] : undefined;
+    }
+    return value;
+  }
+}
+
+/** A value from outside the file. */
+function outer(place: string, name: string, written: unknown): Given {
+  return { source: name, written, where: `Cannot read the ${place}: `, called: name, fromFile: false };
+}
+
+/** `destinationKeys` of the default destination, which nobody has written. */
+function ready(values: { name: string; kind: string }): Fields {
+  const { name, kind } = destinationKeys;
+  return {
+    name: { ...name, fallback: values.name, needed: false },
+    kind: { ...kind, fallback: values.kind, needed: false },
+  };
+}
+
+function complaint(problem: unknown, option: Option<unknown>, written: unknown): string {
+  if (problem instanceof DeadReference) return `cannot be filled in: ${problem.message}`;
+  if (!(problem instanceof TypeError)) throw problem;
+  return `is ${option.secret ? "wrong" : shown(written)}; expected ${problem.message}`;
+}
+
+function shown(written: unknown): string {
+  const text = typeof written === "number" ? String(written) : JSON.stringify(written);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

@@ -1,0 +1,124 @@
+/** A body becomes messages: what Content-Type and Content-Encoding say it is. */
+import type { Incoming } from "../message/wire.ts";
+import { tooLarge, unpacked } from "./encoding.ts";
+import { parseJson } from "./json.ts";
+import { isProblem, type Problem, quoted } from "./problem.ts";
+import { type Rules, tooLong, tooMany } from "./rules.ts";
+
+/** What came, and what its sender says of it. */
+export interface Body {
+  readonly bytes: Uint8Array;
+  /** Content-Type. */
+  readonly type: string | null;
+  /** Content-Encoding. */
+  readonly encoding: string | null;
+}
+export interface BodyRules extends Rules {
+  /** Bytes of a body, packed or not. */
+  readonly bodyMax: number;
+}
+
+type Kind = "json" | "lines" | "text" | "bytes";
+
+const kinds = new Map<string, Kind>([
+  ["application/json", "json"],
+  ["text/json", "json"],
+  ["application/x-ndjson", "lines"],
+  ["application/ndjson", "lines"],
+  ["application/jsonl", "lines"],
+  ["application/x-jsonlines", "lines"],
+  ["text/plain", "text"],
+  ["application/octet-stream", "bytes"],
+]);
+/** What `curl -d` says of any body. */
+const form = "application/x-www-form-urlencoded";
+const charsets = ["utf-8", "utf8", "us-ascii"];
+
+const empty: Problem = { code: "bad-message", detail: "The body holds no message" };
+
+/** The messages of a body, at least one, or what is wrong with the first bad one. */
+export function parseBody(body: Body, rules: BodyRules): Incoming[] | Problem {
+  const stated = statedKind(body.type);
+  if (typeof stated === "object") return stated;
+  if (body.bytes.length > rules.bodyMax) return tooLarge(rules.bodyMax);
+  const bytes = unpacked(body.bytes, body.encoding, rules.bodyMax);
+  if (isProblem(bytes)) return bytes;
+  const kind = stated ?? (looksLikeJson(bytes) ? "json" : undefined);
+  if (kind === undefined && bytes.length === 0) return empty;
+  if (kind === undefined) return unsupported("A body that is neither JSON nor has a Content-Type to say what it is");
+  const messages = parseKind(kind, bytes, rules);
+  if (isProblem(messages)) return withHint(messages, body.type);
+  return messages.length > 0 ? messages : empty;
+}
+
+function parseKind(kind: Kind, bytes: Uint8Array, rules: Rules): Incoming[] | Problem {
+  if (kind === "text") return parseText(bytes, rules);
+  if (kind === "bytes") return parseOne(bytes, rules);
+  return parseJson(bytes, kind === "lines" ? "lines" : "any", rules);
+}
+
+/** What the type says; `undefined` when it says nothing that helps. */
+function statedKind(type: string | null): Kind | Problem | undefined {
+  if (type === null || type.trim() === "") return undefined;
+  const [name, ...parameters] = type.split(";").map((part) => part.trim().toLowerCase());
+  if (name === form) return undefined;
+  const kind = kinds.get(name!);
+  if (kind === undefined) return unsupported(`Content-Type ${quoted(name!)}`);
+  for (const parameter of kind === "bytes" ? [] : parameters) {
+    const [key, value = ""] = parameter.split("=").map((part) => part.trim());
+    const charset = value.replaceAll('"', "");
+    if (key === "charset" && !charsets.includes(charset)) {
+      return { code: "unsupported-type", detail: `Charset ${quoted(charset)} is not supported: send UTF-8` };
+    }
+  }
+  return kind;
+}
+
+function looksLikeJson(bytes: Uint8Array): boolean {
+  let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  while (at < bytes.length && bytes[at]! <= 0x20) at++;
+  return bytes[at] === 0x7b || bytes[at] === 0x5b;
+}
+
+function unsupported(what: string): Problem {
+  const types = "application/json, application/x-ndjson, text/plain or application/octet-stream";
+  return { code: "unsupported-type", detail: `${what} is not supported: send ${types}` };
+}
+
+/** `curl -d @file` drops line ends, which then looks as if a message followed another on its line. */
+function withHint(problem: Problem, type: string | null): Problem {
+  if (!type?.toLowerCase().startsWith(form) || !problem.detail.includes("more than one message")) return problem;
+  return { ...problem, detail: `${problem.detail}; with curl, send lines by --data-binary` };
+}
+
+const newline = 0x0a;
+const carriageReturn = 0x0d;
+
+/** One message a line; a carriage return before the line end belongs to it. */
+function parseText(bytes: Uint8Array, rules: Rules): Incoming[] | Problem {
+  const messages: Incoming[] = [];
+  for (let start = 0, line = 1; start < bytes.length; line++) {
+    const found = bytes.indexOf(newline, start);
+    const next = found < 0 ? bytes.length : found;
+    const end = next > start && found >= 0 && bytes[next - 1] === carriageReturn ? next - 1 : next;
+    if (end > start) {
+      const problem = put(messages, bytes.subarray(start, end), rules);
+      if (problem !== undefined) return { ...problem, line };
+    }
+    start = next + 1;
+  }
+  return messages;
+}
+
+function parseOne(bytes: Uint8Array, rules: Rules): Incoming[] | Problem {
+  const messages: Incoming[] = [];
+  return put(messages, bytes, rules) ?? messages;
+}
+
+function put(messages: Incoming[], data: Uint8Array, rules: Rules): Problem | undefined {
+  if (messages.length >= rules.messagesMax) return tooMany(rules.messagesMax);
+  if (data.length > rules.messageMax) return tooLong(rules.messageMax);
+  const problem = rules.admit(rules.topic);
+  if (problem === undefined) messages.push({ fields: {}, data, dataIsJson: false });
+  return problem;
+}

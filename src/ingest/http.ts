@@ -1,0 +1,59 @@
+/** What the routes and the shell that speaks HTTP say to each other. */
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Path and query as sent; bytes that are no UTF-8 stand as U+FFFD. */
+  readonly target: string;
+  /** The address of the other end of the connection. */
+  readonly peer: string;
+  /** Several lines of one name come joined by ", ". */
+  header(name: string): string | null;
+  /** The whole body. Rejects with `TooLarge` when it has more than `limit` bytes, with `BodyLost` when it never came to its end. */
+  body(limit: number): Promise<Uint8Array>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+}
+
+/** The body has more bytes than are taken. */
+export class TooLarge extends Error {
+  override readonly name = "TooLarge";
+}
+
+/** The sender went away, or broke the framing, before the body was whole. */
+export class BodyLost extends Error {
+  override readonly name = "BodyLost";
+}
+
+const stored = { "sparkngin-ack": "disk", "cache-control": "no-store" };
+
+/** The one answer to all requests that want no more than "it is safe": the shell may keep its response ready. */
+export const accepted: Answer = Object.freeze({ status: 204, headers: Object.freeze({ ...stored }) });
+
+/** Tells the ids of what was stored. */
+export function receipt(body: string): Answer {
+  return { status: 200, headers: { ...stored, "content-type": "application/json" }, body };
+}
+
+export function text(body: string): Answer {
+  return { status: 200, headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }, body };
+}
+
+export function json(body: string): Answer {
+  return { status: 200, headers: { "content-type": "application/json", "cache-control": "no-store" }, body };
+}
+
+const pixelBytes = Uint8Array.from(
+  atob("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"),
+  (letter) => letter.charCodeAt(0),
+);
+
+/** One transparent pixel that no cache keeps. */
+export const pixel: Answer = Object.freeze({
+  status: 200,
+  headers: Object.freeze({ "content-type": "image/gif", "cache-control": "no-store" }),
+  body: pixelBytes,
+});

@@ -1,0 +1,122 @@
+/** From messages to the log and back to the sender: appends, waits for the commit, answers, counts. */
+import { LogFull, LogStopped, type LogWriter, type Position } from "../log/mod.ts";
+import type { Fields } from "../message/message.ts";
+import { encodeEntry, type Incoming } from "../message/wire.ts";
+import type { Table } from "../observe/table.ts";
+import type { Clock } from "../os/world.ts";
+import { accepted, type Answer, pixel, receipt } from "./http.ts";
+import { type Problem, problemAnswer } from "./problem.ts";
+
+export interface IntakeParts {
+  readonly log: LogWriter;
+  readonly clock: Clock;
+  readonly table: Table;
+  readonly node: string;
+  epoch(): number;
+}
+
+/** What a sender wants to see once its messages are safe. */
+export type Wish = "nothing" | "receipt" | "pixel";
+
+/** The log takes no longer entries. */
+const entryBytesMax = 16 * 1024 * 1024;
+/** Beyond this a receipt tells the first id and the count. */
+const idsMax = 100;
+
+/** What one commit has of requests, and the answer to all of them. */
+interface Commit {
+  readonly durable: Promise<void>;
+  readonly answer: Promise<Answer>;
+  requests: number;
+  messages: number;
+  bytes: number;
+}
+
+export class Intake {
+  readonly #parts: IntakeParts;
+  #commit: Commit | undefined;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+  }
+
+  /** Stores all of a request as one entry, and answers once it would survive a power cut. */
+  store(shared: Fields, messages: readonly Incoming[], wish: Wish): Answer | Promise<Answer> {
+    const { log, clock } = this.#parts;
+    const bytes = encodeEntry({ timestamp: clock.now(), shared }, messages);
+    if (bytes.length > entryBytesMax) return this.refuse(tooLong, wish);
+    let first: Position;
+    try {
+      first = log.append(bytes, messages.length);
+    } catch (problem) {
+      return this.#unavailable(problemOf(problem), 1, wish);
+    }
+    const { answer } = this.#join(messages.length, bytes.length);
+    if (wish === "nothing") return answer;
+    if (wish === "pixel") return answer.then(() => pixel);
+    const ids = messages.slice(0, idsMax).map((message) => message.fields.id ?? shared.id);
+    return answer.then((all) => (all === accepted ? receipt(this.#receiptOf(first, messages.length, ids)) : all));
+  }
+
+  refuse(problem: Problem, wish: Wish = "nothing", headers?: Record<string, string>): Answer {
+    this.#parts.table.add("requests", 1);
+    this.#parts.table.add("refused", 1);
+    return wish === "pixel" ? pixel : problemAnswer(problem, headers);
+  }
+
+  /** Requests of one commit share one promise and one answer; their counts are added when it is over. */
+  #join(messages: number, bytes: number): Commit {
+    const durable = this.#parts.log.durable();
+    let commit = this.#commit;
+    if (commit === undefined || commit.durable !== durable) {
+      commit = this.#begin(durable);
+      this.#commit = commit;
+    }
+    commit.requests++;
+    commit.messages += messages;
+    commit.bytes += bytes;
+    return commit;
+  }
+
+  #begin(durable: Promise<void>): Commit {
+    const answer = durable.then(
+      () => this.#safe(commit),
+      (problem) => this.#unavailable(problemOf(problem), commit.requests, "nothing"),
+    );
+    const commit: Commit = { durable, answer, requests: 0, messages: 0, bytes: 0 };
+    return commit;
+  }
+
+  #safe(commit: Commit): Answer {
+    const { table } = this.#parts;
+    table.add("requests", commit.requests);
+    table.add("accepted", commit.messages);
+    table.add("acceptedBytes", commit.bytes);
+    return accepted;
+  }
+
+  #unavailable(problem: Problem, requests: number, wish: Wish): Answer {
+    this.#parts.table.add("requests", requests);
+    this.#parts.table.add("unavailable", requests);
+    return wish === "pixel" ? pixel : problemAnswer(problem);
+  }
+
+  #receiptOf(first: Position, count: number, given: readonly (string | undefined)[]): string {
+    const { node, epoch } = this.#parts;
+    const ids = given.map((id, i) => id ?? `${node}-${epoch()}-${first + i}`);
+    return JSON.stringify(count > idsMax ? { first: ids[0], count, ack: "disk" } : { ids, ack: "disk" });
+  }
+}
+
+const tooLong: Problem = { code: "too-large", detail: `The request takes more than ${entryBytesMax} bytes of the log` };
+
+/** What the log complains about, as senders see it. Anything else is a mistake of ours and goes on. */
+function problemOf(problem: unknown): Problem {
+  if (problem instanceof LogFull) {
+    return { code: "disk-full", detail: "There is no room for messages now; nothing of this request was kept" };
+  }
+  if (!(problem instanceof LogStopped)) throw problem;
+  const { outcome } = problem;
+  const fate = outcome === "unknown" ? "whether this request was kept is unknown" : "nothing of this request was kept";
+  return { code: "log-stopped", detail: `The log takes no messages now; ${fate}`, outcome };
+}

@@ -1,0 +1,75 @@
+/** Why a request is not taken: a value inside, problem+json (RFC 9457) outside. */
+import type { Answer } from "./http.ts";
+
+/** Each kind of problem: status, title, and whether the same request may pass later. */
+const kinds = {
+  "bad-message": [400, "The message cannot be taken", false],
+  "bad-request": [400, "The request cannot be understood", false],
+  "too-many-topics": [400, "There are too many topics", false],
+  "not-found": [404, "There is nothing here", false],
+  "method-not-allowed": [405, "The method is not allowed here", false],
+  "too-large": [413, "The request is too large", false],
+  "unsupported-type": [415, "The type of the body is not supported", false],
+  "internal": [500, "Something went wrong inside", true],
+  "disk-full": [503, "The disk is full", true],
+  "log-stopped": [503, "The log has stopped", true],
+  "starting": [503, "The server is starting", true],
+  "stopping": [503, "The server is stopping", true],
+} as const satisfies Record<string, readonly [number, string, boolean]>;
+export type ProblemCode = keyof typeof kinds;
+
+export interface Problem {
+  readonly code: ProblemCode;
+  /** One sentence for a person. Whatever it quotes of a sender went through `quoted`. */
+  readonly detail: string;
+  /** Which line, or which element of an array, counted from 1. */
+  readonly line?: number;
+  readonly field?: string;
+  /** "unknown": the messages may be stored all the same; "refused": they are not. */
+  readonly outcome?: "unknown" | "refused";
+}
+
+export function isProblem(value: object): value is Problem {
+  return "code" in value;
+}
+
+export function badMessage(field: string | undefined, detail: string, line?: number): Problem {
+  return { code: "bad-message", detail, field, line };
+}
+
+/** Whether it is our trouble rather than the request's. */
+export function isUnavailable(problem: Problem): boolean {
+  return kinds[problem.code][0] >= 500;
+}
+
+export function problemAnswer(problem: Problem, headers: Record<string, string> = {}): Answer {
+  const { code, detail, line, field, outcome } = problem;
+  const [status, title, retryable] = kinds[code];
+  const body = JSON.stringify({ type: `/errors/${code}`, title, status, detail, line, field, retryable, outcome });
+  const pause: Record<string, string> = status === 503 ? { "retry-after": "1" } : {};
+  return {
+    status,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...pause, ...headers },
+    body,
+  };
+}
+
+const quotedMax = 100;
+
+/** A sender's text, safe to show anywhere: in quotes, printable ASCII only, at most 100 characters. */
+export function quoted(text: string): string {
+  let shown = "";
+  for (let i = 0; i < text.length; i++) {
+    const next = escaped(text.charCodeAt(i));
+    if (shown.length + next.length > quotedMax - 5) return `"${shown}…"`;
+    shown += next;
+  }
+  return `"${shown}"`;
+}
+
+function escaped(code: number): string {
+  if (code === 0x22) return '\\"';
+  if (code === 0x5c) return "\\\\";
+  if (code >= 0x20 && code < 0x7f) return String.fromCharCode(code);
+  return `\\u${code.toString(16).padStart(4, "0")}`;
+}

@@ -1,0 +1,264 @@
+/**
+ * The endpoints of intake, as a function from request to answer. The hot one, `GET /log?…`, comes to the log without a promise
+ * of its own, a `URL` or a map of headers.
+ */
+import type { Sections } from "../config/keys.ts";
+import { type Fields, submittedMs } from "../message/message.ts";
+import type { Incoming } from "../message/wire.ts";
+import { type NodeState, nodeStates, type Table } from "../observe/table.ts";
+import { type BodyRules, parseBody } from "./body.ts";
+import { tooLarge } from "./encoding.ts";
+import { type Answer, BodyLost, type HttpRequest, json, pixel, text, TooLarge } from "./http.ts";
+import { Intake, type IntakeParts, type Wish } from "./intake.ts";
+import { badMessage, isProblem, type Problem, problemAnswer, quoted } from "./problem.ts";
+import { dataOf, parseQuery, type Query } from "./query.ts";
+import { tooLong } from "./rules.ts";
+import { type Fill, openSender } from "./sender.ts";
+import { Topics } from "./topics.ts";
+
+export type { Answer, HttpRequest } from "./http.ts";
+
+export interface RouteParts extends IntakeParts {
+  readonly http: Sections["http"];
+  /** What everybody may know of this node, as JSON. */
+  status(): string;
+}
+export type Handle = (request: HttpRequest) => Answer | Promise<Answer>;
+
+export function openRoutes(parts: RouteParts): Handle {
+  const routes = new Routes(parts);
+  return (request) => routes.handle(request);
+}
+
+/** What a path leads to; `search` stands behind the "?". */
+type Route = (request: HttpRequest, search: string) => Answer | Promise<Answer>;
+
+const seen: Answer = Object.freeze({ status: 204, headers: Object.freeze({ "cache-control": "no-store" }) });
+
+class Routes {
+  readonly #parts: RouteParts;
+  readonly #roots: readonly string[];
+  readonly #paths: ReadonlyMap<string, Route>;
+  readonly #intake: Intake;
+  readonly #topics: Topics;
+  readonly #fill: Fill;
+
+  constructor(parts: RouteParts) {
+    this.#parts = parts;
+    this.#roots = parts.http.root === "" ? ["", "/sparkngin"] : [parts.http.root];
+    this.#intake = new Intake(parts);
+    this.#topics = new Topics(parts.http);
+    this.#fill = openSender(parts.http);
+    this.#paths = this.#table();
+  }
+
+  handle(request: HttpRequest): Answer | Promise<Answer> {
+    const { target } = request;
+    const mark = target.indexOf("?");
+    const path = mark < 0 ? target : target.slice(0, mark);
+    const search = mark < 0 ? "" : target.slice(mark + 1);
+    const route = this.#paths.get(path);
+    if (route !== undefined) return route(request, search);
+    return this.#tracker(request, path, search) ?? notFound(path);
+  }
+
+  #table(): Map<string, Route> {
+    const paths = new Map<string, Route>();
+    const { status, table } = this.#parts;
+    for (const root of this.#roots) {
+      paths.set(`${root}/log`, (request, search) => this.#log(request, search));
+      paths.set(`${root}/log.gif`, (request, search) => this.#pixel(request, search));
+      for (const name of ["status", "stat"]) paths.set(`${root}/${name}`, reading(() => json(status())));
+      paths.set(`${root}/imok`, reading(() => text("imok")));
+      if (root !== "") paths.set(root, reading((request) => this.#welcome(request)));
+    }
+    for (const root of new Set(["", ...this.#roots])) {
+      paths.set(`${root}/`, reading((request) => this.#welcome(request)));
+      paths.set(`${root}/livez`, reading(() => text("alive\n")));
+      paths.set(`${root}/readyz`, reading(() => readiness(table)));
+    }
+    return paths;
+  }
+
+  #log(request: HttpRequest, search: string): Answer | Promise<Answer> {
+    if (request.method === "GET") return this.#get(request, search);
+    if (request.method === "POST") return this.#post(request, search);
+    if (request.method === "HEAD") return seen;
+    return notAllowed(request.method, "GET, HEAD, POST");
+  }
+
+  /** One message, all in the query. */
+  #get(request: HttpRequest, search: string): Answer | Promise<Answer> {
+    const wish = request.header("accept")?.startsWith("image/") ? "pixel" : undefined;
+    const query = this.#query(request, search);
+    if (isProblem(query)) return this.#intake.refuse(query);
+    return this.#take(request, query, wish ?? wishOf(request, query));
+  }
+
+  #pixel(request: HttpRequest, search: string): Answer | Promise<Answer> {
+    if (request.method === "HEAD") return { ...pixel, body: undefined };
+    if (request.method !== "GET") return notAllowed(request.method, "GET, HEAD");
+    const query = this.#query(request, search);
+    if (isProblem(query)) return this.#intake.refuse(query, "pixel");
+    return this.#take(request, query, "pixel");
+  }
+
+  /** `/tracker/{topic}/{site}`: the same as a pixel whose query begins with both. */
+  #tracker(request: HttpRequest, path: string, search: string): Answer | Promise<Answer> | undefined {
+    for (const root of this.#roots) {
+      if (!path.startsWith(`${root}/tracker/`)) continue;
+      const [topic, site, ...more] = path.slice(root.length + "/tracker/".length).split("/");
+      if (!topic || !site || more.length > 0) return undefined;
+      return this.#pixel(request, `topic=${asValue(topic)}&site=${asValue(site)}&${search}`);
+    }
+    return undefined;
+  }
+
+  #query(request: HttpRequest, search: string): Query | Problem {
+    const query = parseQuery(search);
+    if (isProblem(query)) return query;
+    return ackProblem(query.ack) ?? ackProblem(request.header("sparkngin-ack")) ?? query;
+  }
+
+  #take(request: HttpRequest, query: Query, wish: Wish): Answer | Promise<Answer> {
+    const { http } = this.#parts;
+    const shared = this.#shared(request, query);
+    const data = dataOf(query.others);
+    const problem = data.length > http.message_max ? tooLong(http.message_max) : this.#admit(shared);
+    if (problem !== undefined) return this.#intake.refuse(problem, wish);
+    return this.#store(shared, [{ fields: {}, data, dataIsJson: true }], wish);
+  }
+
+  async #post(request: HttpRequest, search: string): Promise<Answer> {
+    const query = this.#query(request, search);
+    if (isProblem(query)) return this.#intake.refuse(query);
+    for (const name of query.others.keys()) return this.#intake.refuse(stray(name));
+    const body = await bodyOf(request, this.#parts.http.body_max);
+    if (isProblem(body)) return this.#intake.refuse(body);
+    const shared = this.#shared(request, query);
+    const messages = this.#parse(request, body, shared);
+    if (isProblem(messages)) return this.#intake.refuse(messages);
+    if (shared.id !== undefined && messages.length > 1) return this.#intake.refuse(oneId);
+    return this.#store(shared, messages, wishOf(request, query));
+  }
+
+  #parse(request: HttpRequest, bytes: Uint8Array, shared: Fields): Incoming[] | Problem {
+    const { http } = this.#parts;
+    this.#topics.begin();
+    const rules: BodyRules = {
+      bodyMax: http.body_max,
+      messageMax: http.message_max,
+      messagesMax: http.messages_max,
+      depthMax: http.depth_max,
+      topic: shared.topic,
+      admit: (topic) => this.#topics.admit(topic),
+    };
+    const body = { bytes, type: request.header("content-type"), encoding: request.header("content-encoding") };
+    return parseBody(body, rules);
+  }
+
+  /** What all messages of the request have, unless they say otherwise. */
+  #shared(request: HttpRequest, query: Query): Fields {
+    const shared = query.fields;
+    if (shared.topic === undefined && this.#parts.http.topic !== "") shared.topic = this.#parts.http.topic;
+    this.#fill(shared, request);
+    return shared;
+  }
+
+  #admit(shared: Fields): Problem | undefined {
+    this.#topics.begin();
+    return this.#topics.admit(shared.topic);
+  }
+
+  #store(shared: Fields, messages: Incoming[], wish: Wish): Answer | Promise<Answer> {
+    const dated = shared.submittedTimestamp === undefined ? messages : withDate(messages, shared.submittedTimestamp);
+    const answer = this.#intake.store(shared, dated, wish);
+    this.#topics.keep();
+    return answer;
+  }
+
+  #welcome(request: HttpRequest): Answer {
+    const host = request.header("host") ?? "";
+    const server = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? host : this.#parts.http.listen;
+    const log = `http://${server}${this.#roots[0]}/log`;
+    return text(
+      `Sparkngin takes messages over HTTP and delivers every one of them.\n\n` +
+        `  curl -i '${log}?topic=test&level=info&greeting=hello'\n` +
+        `  curl -i '${log}' -d '{"topic":"test","data":{"greeting":"hello"}}'\n`,
+    );
+  }
+}
+
+/** Not ready exactly when a request would get 503. */
+function readiness(table: Table): Answer {
+  const state = nodeStates[table.get("state")]!;
+  return state === "ready" ? text("ready\n") : problemAnswer(notReady[state]);
+}
+
+const notReady: Readonly<Record<Exclude<NodeState, "ready">, Problem>> = {
+  starting: { code: "starting", detail: "The log is being read; messages are taken soon" },
+  full: { code: "disk-full", detail: "There is no room for messages now" },
+  stopped: { code: "log-stopped", detail: "The log takes no messages now" },
+  stopping: { code: "stopping", detail: "This server is going away" },
+};
+
+/** An endpoint that only tells. */
+function reading(answer: (request: HttpRequest) => Answer): Route {
+  return (request) => {
+    if (request.method === "GET") return answer(request);
+    if (request.method === "HEAD") return { ...answer(request), body: undefined };
+    return notAllowed(request.method, "GET, HEAD");
+  };
+}
+
+async function bodyOf(request: HttpRequest, limit: number): Promise<Uint8Array | Problem> {
+  try {
+    return await request.body(limit);
+  } catch (problem) {
+    if (problem instanceof TooLarge) return tooLarge(limit);
+    if (problem instanceof BodyLost) return { code: "bad-request", detail: "The body ended before it was whole" };
+    throw problem;
+  }
+}
+
+function wishOf(request: HttpRequest, query: Query): Wish {
+  if (query.receipt) return "receipt";
+  const prefer = request.header("prefer");
+  return prefer !== null && /(^|[,;\s])return="?representation\b/i.test(prefer) ? "receipt" : "nothing";
+}
+
+/** Who asks for an acknowledgement that this listener does not give must hear so. */
+function ackProblem(ack: string | null | undefined): Problem | undefined {
+  if (ack === undefined || ack === null || ack === "disk") return undefined;
+  const known = /^(memory|delivered(:.*)?)$/s.test(ack);
+  return badMessage("ack", known ? `ack ${quoted(ack)} is not allowed on this listener` : `ack must be "disk"`);
+}
+
+/** The copy of the sender's time that machines read, where a message has none of its own. */
+function withDate(messages: Incoming[], given: string): Incoming[] {
+  const ms = submittedMs(given);
+  if (ms === undefined) return messages;
+  return messages.map((message) =>
+    message.fields.submittedTimestamp === undefined ? { ...message, submittedMs: ms } : message
+  );
+}
+
+/** A segment of a path as the value of a parameter, where three letters mean something else. */
+function asValue(segment: string): string {
+  return segment.replaceAll("+", "%2B").replaceAll("&", "%26");
+}
+
+function stray(name: string): Problem {
+  const detail = `Parameter ${quoted(name)} is no field of a message: beside a body, put it in "data"`;
+  return badMessage(quoted(name).slice(1, -1), detail);
+}
+
+const oneId = badMessage("id", 'Parameter "id" can stand for one message only: give each message of the body its own');
+
+function notFound(path: string): Answer {
+  return problemAnswer({ code: "not-found", detail: `There is no ${quoted(path)} here: see /` });
+}
+
+function notAllowed(method: string, allow: string): Answer {
+  return problemAnswer({ code: "method-not-allowed", detail: `${quoted(method)} is not among ${allow}` }, { allow });
+}

@@ -1,0 +1,113 @@
+/** What a request says of its sender: address, user agent, referrer, cookies. */
+import { BlockList, isIP } from "node:net";
+import { fieldLengthMax, type Fields } from "../message/message.ts";
+import type { HttpRequest } from "./http.ts";
+
+export interface SenderSettings {
+  readonly trusted_proxies: readonly string[];
+  readonly cookies: readonly string[];
+}
+
+/** Fills what the message itself left open. */
+export type Fill = (fields: Fields, request: HttpRequest) => void;
+
+export function openSender(settings: SenderSettings): Fill {
+  const trusts = proxyTest(settings.trusted_proxies);
+  const keepsCookies = settings.cookies.length > 0;
+  return (fields, request) => {
+    const peer = plainAddress(request.peer);
+    const seen = trusts === undefined ? peer : forwardedAddress(peer, request.header("x-forwarded-for"), trusts);
+    fields.peerIp = seen;
+    fields.ip ??= seen;
+    fields.referrer ??= headerText(request.header("referer"));
+    fields.userAgent ??= headerText(request.header("user-agent"));
+    if (keepsCookies) fields.cookies ??= keptCookies(headerText(request.header("cookie"), Infinity), settings.cookies);
+  };
+}
+
+/** An IPv4 address stays one when it comes through an IPv6 socket. */
+function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}
+
+/** Whether an address is one of our proxies; nothing when there is none. Throws when an entry is no address or network. */
+export function proxyTest(entries: readonly string[]): ((address: string) => boolean) | undefined {
+  if (entries.length === 0) return undefined;
+  const list = new BlockList();
+  for (const entry of entries) addEntry(list, entry);
+  return (address) => {
+    const family = isIP(address);
+    return family !== 0 && list.check(address, family === 6 ? "ipv6" : "ipv4");
+  };
+}
+
+function addEntry(list: BlockList, entry: string): void {
+  const [address = "", bits, ...more] = entry.split("/");
+  const family = isIP(address);
+  const most = family === 6 ? 128 : 32;
+  const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : Infinity;
+  if (family === 0 || more.length > 0 || prefix > most) {
+    throw new Error(`Cannot use http.trusted_proxies: "${entry}" is no address and no network such as 10.0.0.0/8`);
+  }
+  list.addSubnet(address, prefix, family === 6 ? "ipv6" : "ipv4");
+}
+
+/**
+ * The nearest address that is none of our proxies. Read from the right, because only what our proxies wrote can be believed;
+ * whatever is no address ends it.
+ */
+function forwardedAddress(peer: string, forwarded: string | null, trusts: (address: string) => boolean): string {
+  let seen = peer;
+  const hops = forwarded === null ? [] : forwarded.split(",");
+  for (let i = hops.length - 1; i >= 0 && trusts(seen); i--) {
+    const hop = plainAddress(withoutPort(hops[i]!.trim()));
+    if (isIP(hop) === 0) break;
+    seen = hop;
+  }
+  return seen;
+}
+
+function withoutPort(hop: string): string {
+  if (hop.startsWith("[")) return hop.slice(1, hop.indexOf("]"));
+  const colon = hop.indexOf(":");
+  return colon > 0 && colon === hop.lastIndexOf(":") ? hop.slice(0, colon) : hop;
+}
+
+/** A header comes with a character a byte; what is UTF-8 is read as such. Cut where a field would be too long. */
+function headerText(header: string | null, lengthMax = fieldLengthMax): string | undefined {
+  if (header === null || header === "") return undefined;
+  const text = isAscii(header) ? header : fromUtf8(header);
+  return text.length > lengthMax ? text.slice(0, lengthMax) : text;
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function fromUtf8(header: string): string {
+  try {
+    return utf8.decode(Uint8Array.from(header, (letter) => letter.charCodeAt(0)));
+  } catch {
+    return header;
+  }
+}
+
+/** The cookies to keep, as the text of a JSON object, in the order they came; of two of one name the first. */
+export function keptCookies(header: string | undefined, names: readonly string[]): string | undefined {
+  if (header === undefined) return undefined;
+  const kept = new Set<string>();
+  let json = "";
+  for (const part of header.split(";")) {
+    const middle = part.indexOf("=");
+    const name = part.slice(0, Math.max(middle, 0)).trim();
+    if (name === "" || kept.has(name) || !(names.includes(name) || names.includes("*"))) continue;
+    const pair = `${JSON.stringify(name)}:${JSON.stringify(part.slice(middle + 1).trim())}`;
+    if (json.length + pair.length + 2 > fieldLengthMax) continue;
+    kept.add(name);
+    json += (json === "" ? "" : ",") + pair;
+  }
+  return json === "" ? undefined : `{${json}}`;
+}

@@ -1,0 +1,141 @@
+/**
+ * [shell] The management address: status, metrics, health and the live tail over HTTP. Reads the node, changes nothing.
+ * It asks for no key, so on loopback it answers only to who calls it by a loopback name: a web page whose own name was
+ * made to point here (DNS rebinding) gets nothing.
+ */
+import { Hono } from "hono";
+import { type Address, formatAddress, isLoopback, parseAddress } from "../config/address.ts";
+import type { Clock } from "../os/world.ts";
+import { metricsType } from "./metrics.ts";
+import { type TailFilter, type TailLimits, tailLimits, type TailSource, tailStream } from "./tail.ts";
+
+export interface ManagementParts {
+  /** Checked by the configuration: `host:port`. */
+  readonly listen: string;
+  readonly clock: Clock;
+  status(): object;
+  metrics(): string;
+  /** Why a request would be turned away now, or nothing. */
+  ready(): string | undefined;
+  readonly tail: TailSource;
+  readonly tailLimits?: TailLimits;
+  /** Something went wrong while answering. */
+  report(problem: unknown): void;
+}
+export interface Management {
+  readonly address: string;
+  readonly port: number;
+  /** Ends the tails and answers what is under way, for half a second at most. */
+  shutdown(): Promise<void>;
+}
+
+/** Rejects when the address cannot be listened on. */
+export async function openManagement(parts: ManagementParts): Promise<Management> {
+  const wanted = parseAddress(parts.listen)!;
+  const stop = new AbortController();
+  const app = managementApp(parts, stop.signal);
+  const server = await listen(wanted, (request) => app.fetch(request));
+  const { port } = server.addr;
+  return {
+    address: formatAddress({ host: wanted.host, port }),
+    port,
+    async shutdown() {
+      stop.abort();
+      const closed = server.shutdown();
+      await Promise.race([closed, parts.clock.sleep(500)]);
+    },
+  };
+}
+
+function listen({ host, port }: Address, handler: (request: Request) => Response | Promise<Response>) {
+  try {
+    return Deno.serve({ hostname: host, port, onListen() {} }, handler);
+  } catch (problem) {
+    const reason = problem instanceof Deno.errors.AddrInUse ? "something else listens there" : String(problem);
+    const what = `Cannot listen on ${formatAddress({ host, port })} for management: ${reason}`;
+    throw new Error(`${what}; choose another with management.listen`, { cause: problem });
+  }
+}
+
+const contents = `Sparkngin management. What there is:
+GET /status               the node and its destinations, as JSON
+GET /metrics              the same for Prometheus
+GET /livez                200 while the process runs
+GET /readyz               200 while messages are taken, else 503 and why
+GET /tail?topic=PATTERN   messages as they come in, a line of JSON each
+`;
+const tailsMax = 16;
+const tailType = "application/x-ndjson";
+
+/** The routes, without a port. `stop` ends the tails. */
+export function managementApp(parts: ManagementParts, stop: AbortSignal): Hono {
+  const app = new Hono();
+  const host = parseAddress(parts.listen)!.host;
+  app.use(async (context, next) => {
+    if (!mayAsk(context.req.header("host"), host)) {
+      return context.text("Not by this name: ask for 127.0.0.1 or localhost.\n", 421);
+    }
+    await next();
+    // Compressed, lines of the tail would wait for each other.
+    context.header("Cache-Control", "no-store, no-transform");
+    context.header("X-Content-Type-Options", "nosniff");
+  });
+  app.get("/", (context) => context.text(contents));
+  app.get("/status", (context) => context.json(parts.status()));
+  app.get("/metrics", (context) => context.body(parts.metrics(), 200, { "Content-Type": metricsType }));
+  app.get("/livez", (context) => context.text("ok\n"));
+  app.get("/readyz", (context) => {
+    const reason = parts.ready();
+    return reason === undefined ? context.text("ok\n") : context.text(`${reason}\n`, 503);
+  });
+  routeTail(app, parts, stop);
+  app.notFound((context) => context.text("There is no such thing here; GET / lists what there is.\n", 404));
+  app.onError((problem, context) => {
+    parts.report(problem);
+    return context.text("Cannot answer: something unexpected happened, see the log of sparkngin.\n", 500);
+  });
+  return app;
+}
+
+function routeTail(app: Hono, parts: ManagementParts, stop: AbortSignal): void {
+  const { tail, clock, tailLimits: limits = tailLimits } = parts;
+  let open = 0;
+  app.get("/tail", (context) => {
+    // Nobody would read, and so nobody would ever end, the tail behind the answer to a HEAD.
+    if (context.req.method === "HEAD") return context.body(null, 200, { "Content-Type": tailType });
+    if (open >= tailsMax) {
+      return context.text(`There are ${tailsMax} tails open already.\n`, 503, { "Retry-After": "10" });
+    }
+    const topic = context.req.query("topic");
+    const filter: TailFilter = topic ? { topic } : {};
+    const watched = watch((signal) => tail(signal, filter), { begun: () => open++, ended: () => open--, ...parts });
+    return context.body(tailStream(watched, { clock, limits, signal: stop }), 200, { "Content-Type": tailType });
+  });
+}
+
+interface Watcher {
+  begun(): void;
+  ended(): void;
+  report(problem: unknown): void;
+}
+
+function watch(source: (signal: AbortSignal) => AsyncIterable<Uint8Array>, { begun, ended, report }: Watcher) {
+  return async function* (signal: AbortSignal): AsyncIterable<Uint8Array> {
+    begun();
+    try {
+      yield* source(signal);
+    } catch (problem) {
+      report(problem);
+      throw problem;
+    } finally {
+      ended();
+    }
+  };
+}
+
+/** Beyond loopback the operator has said that anybody may ask. A request without the header comes from no browser. */
+function mayAsk(header: string | undefined, listening: string): boolean {
+  if (header === undefined || !isLoopback(listening)) return true;
+  const asked = parseAddress(/:\d+$/.test(header) ? header : `${header}:80`)?.host.toLowerCase();
+  return asked !== undefined && (isLoopback(asked) || asked === listening.toLowerCase());
+}

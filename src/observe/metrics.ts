@@ -1,0 +1,144 @@
+/** What `/metrics` answers: the Prometheus text format, version 0.0.4. */
+import { verdicts } from "../log/mod.ts";
+import { destinationStatus, type NodeFacts, nodeState, stateOf } from "./status.ts";
+import { type DestinationCell, destinationStates, type NodeCell, nodeStates } from "./table.ts";
+
+export const metricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+type Labels = Readonly<Record<string, string>>;
+interface Sample {
+  readonly labels: Labels;
+  readonly value: number;
+}
+interface Family {
+  /** Without the "sparkngin_" that all have in front. */
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  readonly samples: readonly Sample[];
+}
+
+export function renderMetrics(facts: NodeFacts): string {
+  return [...nodeFamilies(facts), ...destinationFamilies(facts)].map(render).join("");
+}
+
+/** Of the node: metric, type, help, cell, and what its unit is to be divided by. */
+const nodeMetrics: readonly (readonly [string, Family["type"], string, NodeCell, number?])[] = [
+  ["messages_accepted_total", "counter", "Messages accepted since start.", "accepted"],
+  ["accepted_bytes_total", "counter", "Bytes of the messages accepted since start.", "acceptedBytes"],
+  ["requests_total", "counter", "Requests answered since start.", "requests"],
+  ["requests_refused_total", "counter", "Requests refused as faulty (4xx) since start.", "refused"],
+  ["requests_unavailable_total", "counter", "Requests turned away (503) since start.", "unavailable"],
+  ["log_commits_total", "counter", "Commits of the log since start.", "commits"],
+  ["log_syncs_total", "counter", "Syncs of the log since start.", "syncs"],
+  ["log_sync_seconds_total", "counter", "Time spent in syncs of the log since start.", "syncMicros", 1e6],
+  ["log_bytes", "gauge", "Disk space the log takes.", "logBytes"],
+  ["log_free_bytes", "gauge", "Disk space left for the log.", "freeBytes"],
+  ["log_start_position", "gauge", "Position of the oldest message in the log.", "start"],
+  ["log_end_position", "gauge", "Position after the newest message in the log.", "durable"],
+  ["log_durable_position", "gauge", "Position up to which the log would survive a power cut.", "durable"],
+  ["epoch", "gauge", "Number of starts of this node.", "epoch"],
+];
+
+function nodeFamilies(facts: NodeFacts): Family[] {
+  const { table, version, node, now, started, residentBytes } = facts;
+  const state = nodeState(table);
+  const families = [
+    single("info", "Version and node, in the labels.", 1, { version, node }),
+    single("ready", "1 when requests are taken, 0 when they would get a 503.", state === "ready" ? 1 : 0),
+    single("uptime_seconds", "Time since start.", Math.max(0, now - started) / 1000),
+    states("state", "1 for the state the node is in.", nodeStates, [{ labels: {}, state }]),
+    ...nodeMetrics.map(([name, type, help, cell, unit = 1]): Family => ({
+      name,
+      type,
+      help,
+      samples: [{ labels: {}, value: table.get(cell) / unit }],
+    })),
+  ];
+  if (residentBytes === undefined) return families;
+  return [...families, single("resident_memory_bytes", "Memory the process takes.", residentBytes)];
+}
+
+/** Of each destination: metric, type, help, cell, and what its unit is to be divided by. */
+const destinationMetrics: readonly (readonly [string, Family["type"], string, DestinationCell, number?])[] = [
+  ["position", "gauge", "Position up to which the destination is done.", "position"],
+  ["durable_position", "gauge", "Position the destination would go on from after a power cut.", "durable"],
+  ["generation", "gauge", "Number of the destination's generation: a rewind starts a new one.", "generation"],
+  ["tries", "gauge", "Tries of the batch under way that failed.", "tries"],
+  ["restarts_total", "counter", "Restarts of the destination's thread since start.", "restarts"],
+  ["batches_total", "counter", "Batches sent since start.", "batches"],
+  ["sent_bytes_total", "counter", "Bytes sent since start.", "bytes"],
+  ["send_seconds_total", "counter", "Time spent sending since start.", "sendMicros", 1e6],
+  ["dead_letter_bytes", "gauge", "Disk space the dead letters take.", "deadBytes"],
+];
+
+function destinationFamilies(facts: NodeFacts): Family[] {
+  const all = facts.destinations.map(({ name, kind }, number) => ({
+    labels: { destination: name, kind },
+    cells: facts.table.destination(number),
+    status: destinationStatus(facts, number),
+  }));
+  if (all.length === 0) return [];
+  const gauge = (name: string, help: string, value: (one: typeof all[number]) => number): Family => {
+    const samples = all.map((one) => ({ labels: one.labels, value: value(one) }));
+    return { name: `destination_${name}`, type: "gauge", help, samples };
+  };
+  const messages = all.flatMap(({ labels, status }) =>
+    verdicts.map((verdict) => ({ labels: { ...labels, verdict }, value: status[verdict] }))
+  );
+  return [
+    {
+      name: "destination_messages_total",
+      type: "counter",
+      help: "Messages the destination is done with, by verdict, in its latest generation.",
+      samples: messages,
+    },
+    gauge("pending_messages", "Messages in the log the destination is not done with.", ({ status }) => status.pending),
+    gauge("lag_seconds", "Age of the last message handled while others wait, else 0.", ({ status }) => status.lag_s),
+    gauge("conserved", "1 when every position has exactly one verdict.", ({ status }) => status.conserved ? 1 : 0),
+    ...destinationMetrics.map(([name, type, help, cell, unit = 1]): Family => ({
+      name: `destination_${name}`,
+      type,
+      help,
+      samples: all.map(({ labels, cells }) => ({ labels, value: cells.get(cell) / unit })),
+    })),
+    states(
+      "destination_state",
+      "1 for the state the destination is in.",
+      destinationStates,
+      all.map(({ labels, cells }) => ({ labels, state: stateOf(cells) })),
+    ),
+  ];
+}
+
+function single(name: string, help: string, value: number, labels: Labels = {}): Family {
+  return { name, type: "gauge", help, samples: [{ labels, value }] };
+}
+
+/** One sample for each state it could be in: 1 for the one it is in. */
+function states(
+  name: string,
+  help: string,
+  known: readonly string[],
+  now: readonly { labels: Labels; state: string }[],
+): Family {
+  const samples = now.flatMap(({ labels, state }) =>
+    known.map((one) => ({ labels: { ...labels, state: one }, value: one === state ? 1 : 0 }))
+  );
+  return { name, type: "gauge", help, samples };
+}
+
+function render({ name, type, help, samples }: Family): string {
+  const full = `sparkngin_${name}`;
+  const lines = samples.map(({ labels, value }) => `${full}${renderLabels(labels)} ${value}\n`);
+  return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${lines.join("")}`;
+}
+
+function renderLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+function escapeLabel(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}

@@ -1,0 +1,181 @@
+/** What `/status` answers: in full to the operator, in short to everybody. */
+import { type Counts, type Verdict, verdicts } from "../log/mod.ts";
+import {
+  type DestinationCells,
+  type DestinationState,
+  destinationStates,
+  type NodeState,
+  nodeStates,
+  type Table,
+} from "./table.ts";
+
+/** All that is to be known of a running node: the shared table, and what does not fit into it. */
+export interface NodeFacts {
+  readonly version: string;
+  /** 16 hex digits. */
+  readonly node: string;
+  readonly table: Table;
+  /** In the order of the table. */
+  readonly destinations: readonly DestinationFacts[];
+  /** Wall time now, and when the process started, in ms. */
+  readonly now: number;
+  readonly started: number;
+  readonly residentBytes?: number;
+}
+export interface DestinationFacts {
+  readonly name: string;
+  readonly kind: string;
+  readonly required: boolean;
+  /** Empty when all is well. */
+  readonly lastError: string;
+}
+
+export interface DestinationStatus extends Counts {
+  readonly name: string;
+  readonly kind: string;
+  readonly state: DestinationState;
+  readonly position: number;
+  readonly pending: number;
+  readonly lag_s: number;
+  readonly tries: number;
+  readonly last_error: string;
+  readonly required: boolean;
+  readonly generation: number;
+  readonly start: number;
+  /** Every position from `start` to `position` has exactly one verdict. */
+  readonly conserved: boolean;
+}
+export interface Status {
+  readonly version: string;
+  readonly node: string;
+  readonly epoch: number;
+  readonly uptime_s: number;
+  readonly ready: boolean;
+  readonly accepted: number;
+  readonly log: {
+    readonly start: number;
+    readonly end: number;
+    readonly durable: number;
+    readonly bytes: number;
+    readonly free_bytes: number;
+  };
+  readonly destinations: readonly DestinationStatus[];
+}
+export interface PublicStatus extends Pick<Status, "version" | "uptime_s" | "ready" | "accepted"> {
+  readonly destinations: readonly Pick<DestinationStatus, "name" | "state">[];
+}
+
+export function fullStatus(facts: NodeFacts): Status {
+  const { table, version, node, destinations } = facts;
+  const durable = table.get("durable");
+  return {
+    version,
+    node,
+    epoch: table.get("epoch"),
+    uptime_s: uptime(facts),
+    ready: nodeState(table) === "ready",
+    accepted: table.get("accepted"),
+    log: {
+      start: table.get("start"),
+      // Intake writes and syncs within one turn: whoever looks from another thread sees nothing between the two.
+      end: durable,
+      durable,
+      bytes: table.get("logBytes"),
+      free_bytes: table.get("freeBytes"),
+    },
+    destinations: destinations.map((_, number) => destinationStatus(facts, number)),
+  };
+}
+
+/** Without names of hosts, errors and sizes: what strangers may see. */
+export function publicStatus(facts: NodeFacts): PublicStatus {
+  const { table, version, destinations } = facts;
+  return {
+    version,
+    uptime_s: uptime(facts),
+    ready: nodeState(table) === "ready",
+    accepted: table.get("accepted"),
+    destinations: destinations.map(({ name }, number) => ({ name, state: stateOf(table.destination(number)) })),
+  };
+}
+
+/** Why a request would be turned away now, or nothing. */
+export function notReady(table: Table): string | undefined {
+  const state = nodeState(table);
+  return state === "ready" ? undefined : reasons[state];
+}
+
+const reasons: Readonly<Record<NodeState, string>> = {
+  starting: "starting: the log is not open yet",
+  ready: "ready",
+  full: "full: there is no room for the log",
+  stopped: "stopped: the disk failed, and only a restart can tell what it holds",
+  stopping: "stopping",
+};
+
+export function nodeState(table: Table): NodeState {
+  return nodeStates[table.get("state")] ?? "stopped";
+}
+
+export function stateOf(cells: DestinationCells): DestinationState {
+  return destinationStates[cells.get("state")] ?? "stopped";
+}
+
+export function destinationStatus(facts: NodeFacts, number: number): DestinationStatus {
+  const { name, kind, required, lastError } = facts.destinations[number]!;
+  const cells = facts.table.destination(number);
+  const { position, start, counts, conserved } = balance(cells);
+  // Read after the position, so that a busy destination is never ahead of the log.
+  const pending = Math.max(0, facts.table.get("durable") - position);
+  return {
+    name,
+    kind,
+    state: stateOf(cells),
+    position,
+    pending,
+    ...counts,
+    lag_s: pending > 0 ? lag(facts, cells.get("lastTime")) : 0,
+    tries: cells.get("tries"),
+    last_error: lastError,
+    required,
+    generation: cells.get("generation"),
+    start,
+    conserved,
+  };
+}
+
+interface Balance {
+  readonly position: number;
+  readonly start: number;
+  readonly counts: Counts;
+  readonly conserved: boolean;
+}
+
+/**
+ * A destination writes its cells one by one while we read: a sum that does not fit may be a step half written, so it counts
+ * only when it stays.
+ */
+function balance(cells: DestinationCells): Balance {
+  let found = balanceNow(cells);
+  for (let looks = 0; looks < 1000 && !found.conserved; looks++) found = balanceNow(cells);
+  return found;
+}
+
+function balanceNow(cells: DestinationCells): Balance {
+  const { position, counts } = cells;
+  const start = cells.get("generationStart");
+  return { position, start, counts, conserved: start + sum(counts) === position && cells.position === position };
+}
+
+function sum(counts: Counts): number {
+  return verdicts.reduce((total: number, verdict: Verdict) => total + counts[verdict], 0);
+}
+
+/** How old the message last handled is. Before the first one: as long as we run, which is the least it can be. */
+function lag({ now, started }: NodeFacts, lastTime: number): number {
+  return Math.max(0, now - (lastTime || started)) / 1000;
+}
+
+function uptime({ now, started }: NodeFacts): number {
+  return Math.max(0, Math.floor((now - started) / 1000));
+}

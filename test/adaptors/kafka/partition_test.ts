@@ -1,0 +1,74 @@
+import assert from "node:assert";
+import { Buffer } from "node:buffer";
+import { compatibilityPartitioner } from "@platformatic/kafka";
+import { type Group, murmur2, partitionOf, requests, Rotation } from "../../../adaptors/kafka/partition.ts";
+import { outgoing } from "../../../adaptors/kafka/wire.ts";
+import { delivery } from "./delivery.ts";
+
+Deno.test("murmur2 gives what the tests of Kafka's Java client expect", () => {
+  const expected: Record<string, number> = {
+    "21": -973932308,
+    "foobar": -790332482,
+    "a-little-bit-long-string": -985981536,
+    "a-little-bit-longer-string": -1486304829,
+    "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+    "abc": 479470107,
+  };
+  for (const [text, hash] of Object.entries(expected)) assert.equal(murmur2(Buffer.from(text)), hash, text);
+});
+
+Deno.test("partitions are those of the client's Java-compatible partitioner", () => {
+  for (let i = 0; i < 600; i++) {
+    const key = Buffer.from(crypto.getRandomValues(new Uint8Array(i % 41)));
+    assert.equal(partitionOf(key, 12), compatibilityPartitioner({} as never, key) % 12);
+  }
+});
+
+const limits = { groupBytes: 1000, requestBytes: 2500 };
+
+Deno.test("each partition's messages stay in order across requests within the limits", () => {
+  const made = [...cut(60, (i) => ({ key: `k${i % 6}`, body: Array(i * 7 % 200).fill(1) }), 3)];
+  assert.ok(made.length > 1);
+  const flat = made.flat();
+  for (const { messages } of flat) assert.ok(sum(messages) <= 1000);
+  for (const groups of made) {
+    assert.equal(new Set(groups.map(({ partition }) => partition)).size, groups.length);
+    assert.ok(groups.reduce((bytes, { messages }) => bytes + sum(messages), 0) <= 2500);
+  }
+  for (const partition of [0, 1, 2]) {
+    const numbers = flat.filter((group) => group.partition === partition).flatMap(numbersOf);
+    assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+  }
+  assert.equal(flat.flatMap(numbersOf).length, 60);
+});
+
+Deno.test("without a key a batch goes to one partition, what does not fit to the next, the next batch to another", () => {
+  const rotation = new Rotation(() => 0);
+  const small = [...cut(3, () => ({}), 4, rotation)];
+  assert.deepEqual(small.map((groups) => groups.map(({ partition }) => partition)), [[0]]);
+  const large = [...cut(14, () => ({ body: Array(100).fill(1) }), 4, rotation)];
+  assert.deepEqual(large.map((groups) => groups.map(({ partition }) => partition)), [[1, 2, 3]]);
+});
+
+Deno.test("a message larger than every limit has a request to itself", () => {
+  const made = [...cut(3, (i) => ({ key: "k", body: Array(i === 1 ? 5000 : 1).fill(1) }), 1)];
+  assert.deepEqual(made.map((groups) => groups.flatMap(numbersOf)), [[0], [1], [2]]);
+});
+
+function* cut(
+  count: number,
+  vary: (i: number) => Parameters<typeof delivery>[1],
+  partitions: number,
+  rotation = new Rotation(() => 0),
+): Generator<Group[]> {
+  const messages = Array.from({ length: count }, (_, i) => outgoing(delivery(i, vary(i)), "t", "none"));
+  yield* requests(messages, new Map([["t", partitions]]), rotation, limits);
+}
+
+function numbersOf({ messages }: Group): number[] {
+  return messages.map(({ delivery }) => delivery.position);
+}
+
+function sum(messages: Group["messages"]): number {
+  return messages.reduce((bytes, message) => bytes + message.bytes, 0);
+}

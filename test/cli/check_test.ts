@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { exitCodes } from "../../src/cli/exit.ts";
+import { sparkngin, withCode } from "./terminal.ts";
+
+const good = '[http]\nroot = "/sn"\n[[destination]]\nname = "disk"\nkind = "file"\nfilter = { topic = "web.*" }\n';
+
+Deno.test("M8.1 check without any configuration is ok and says what that comes to", async () => {
+  const { code, out, err } = await sparkngin(["check"]);
+  assert.deepEqual([code, err], [0, ""]);
+  assert.equal(
+    out,
+    "ok: no configuration file, so everything is as by default\n" +
+      "takes messages at http://127.0.0.1:8080/log\n" +
+      "shows status and metrics at http://127.0.0.1:8081/\n" +
+      "keeps its log in ./data\n" +
+      'delivers to "out": file; confirmed; required; everything\n',
+  );
+});
+
+Deno.test("check names the file, and what each destination gets", async () => {
+  const { code, out } = await sparkngin(["check", "--config", "/etc/s.toml"], { files: { "/etc/s.toml": good } });
+  assert.equal(code, 0);
+  assert.match(out, /^ok: \/etc\/s\.toml\n/);
+  assert.match(out, /http:\/\/127\.0\.0\.1:8080\/sn\/log/);
+  assert.match(out, /delivers to "disk": file; confirmed; required; topic web\.\*/);
+});
+
+Deno.test("M8.1 check tells every problem on standard error and exits with 78", async () => {
+  const files = { "./sparkngin.toml": '[http]\nlisen = 3\n[[destination]]\nname = "a"\nkind = "fiel"\n' };
+  assert.deepEqual(await sparkngin(["check"], { files }), {
+    code: exitCodes.configuration,
+    out: "",
+    err: 'Cannot read sparkngin.toml: line 2: unknown key "lisen" in [http]; did you mean "listen"?\n' +
+      'Cannot read sparkngin.toml: line 5: unknown kind "fiel" in [[destination]] "a"; did you mean "file"?\n',
+    asked: [],
+  });
+});
+
+Deno.test("the options of an adaptor are checked, too", async () => {
+  const files = {
+    "./sparkngin.toml": '[[destination]]\nname = "bus"\nkind = "kafka"\nbrokers = ["k:9092"]\nbrokres = 1\n',
+  };
+  const { code, err } = await sparkngin(["check"], { files });
+  assert.equal(code, exitCodes.configuration);
+  assert.match(err, /line 5: unknown key "brokres" in \[\[destination\]\] "bus"; did you mean "brokers"\?/);
+});
+
+Deno.test("the file is the one named, else ./sparkngin.toml, else SPARKNGIN_CONFIG, else that of the system", async () => {
+  const all = { "/named": good, "./sparkngin.toml": good, "/env": good, "/etc/sparkngin/sparkngin.toml": good };
+  const env = { SPARKNGIN_CONFIG: "/env" };
+  const first = async (args: string[], files: Record<string, string>, env = {}) =>
+    (await sparkngin(["check", ...args], { files, env })).out.split("\n")[0];
+  assert.equal(await first(["--config", "/named"], all, env), "ok: /named");
+  assert.equal(await first([], all, env), "ok: sparkngin.toml");
+  const { "./sparkngin.toml": _, ...elsewhere } = all;
+  assert.equal(await first([], elsewhere, env), "ok: /env");
+  assert.equal(await first([], elsewhere), "ok: /etc/sparkngin/sparkngin.toml");
+});
+
+Deno.test("a file that was named must be there", async () => {
+  const missing = {
+    code: exitCodes.configuration,
+    out: "",
+    err: "Cannot read /no: there is no such file\n",
+    asked: [],
+  };
+  assert.deepEqual(await sparkngin(["check", "--config", "/no"]), missing);
+  assert.deepEqual(await sparkngin(["check"], { env: { SPARKNGIN_CONFIG: "/no" } }), missing);
+});
+
+Deno.test("a file that may not be read is 77, another trouble with it 78", async () => {
+  const files = { "/a": withCode("EACCES", "x"), "/b": withCode("EISDIR", "is a directory") };
+  assert.deepEqual(await sparkngin(["check", "--config", "/a"], { files }), {
+    code: exitCodes.permission,
+    out: "",
+    err: "Cannot read /a: permission denied\n",
+    asked: [],
+  });
+  const { code, err } = await sparkngin(["check", "--config", "/b"], { files });
+  assert.deepEqual([code, err], [exitCodes.configuration, "Cannot read /b: is a directory\n"]);
+});
+
+Deno.test("flags reach the configuration", async () => {
+  const { out } = await sparkngin([
+    "check",
+    "--http-root",
+    "/x",
+    "--data",
+    "/d",
+    "--http-public",
+    "--http-listen=0.0.0.0:1",
+  ]);
+  assert.match(out, /http:\/\/0\.0\.0\.0:1\/x\/log/);
+  assert.match(out, /keeps its log in \/d/);
+  const { err } = await sparkngin(["check", "--log-retain", "soon"]);
+  assert.match(err, /^Cannot read the command line: --log-retain is "soon"; expected a duration/);
+});

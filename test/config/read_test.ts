@@ -1,0 +1,387 @@
+import assert from "node:assert/strict";
+import type { Config } from "../../src/config/keys.ts";
+import { duration, type Fields, list, optional, secret, text, whole } from "../../src/config/options.ts";
+import { type ConfigSources, kindsIn, type Origins, readConfig } from "../../src/config/read.ts";
+
+const kinds: Record<string, Fields> = {
+  file: { dir: text("where the files go", "<data>/out") },
+  kafka: {
+    brokers: list("brokers to ask first"),
+    linger: duration("how long to gather", "5ms"),
+    password: secret(optional(text("of the user"))),
+    retries: secret(whole("a secret number", 3)),
+  },
+};
+
+function read(toml?: string, more: Partial<ConfigSources> = {}) {
+  const file = toml === undefined ? {} : { file: { name: "sparkngin.toml", text: toml } };
+  return readConfig({ ...file, env: {}, flags: {}, kinds, readFile: missing, ...more });
+}
+function missing(path: string): string {
+  throw new Error(`no such file: ${path}`);
+}
+function understood(toml?: string, more?: Partial<ConfigSources>): { config: Config; origins: Origins } {
+  const reading = read(toml, more);
+  if ("problems" in reading) assert.fail(reading.problems.join("\n"));
+  return reading;
+}
+function problems(toml?: string, more?: Partial<ConfigSources>): readonly string[] {
+  const reading = read(toml, more);
+  return "problems" in reading ? reading.problems : [];
+}
+function refused(toml: string, problem: string, more?: Partial<ConfigSources>): void {
+  assert.deepEqual(problems(toml, more), [problem]);
+}
+const bus = '[[destination]]\nname = "bus"\nkind = "kafka"\nbrokers = ["k:9092"]\n';
+
+Deno.test("M8.1 nothing written gives the defaults, on loopback, with one file destination", () => {
+  const { config, origins } = understood();
+  assert.equal(config.data, "./data");
+  assert.equal(config.http.listen, "127.0.0.1:8080");
+  assert.equal(config.management.listen, "127.0.0.1:8081");
+  assert.equal(config.log.segment, 64 * 2 ** 20);
+  assert.equal(config.log.retain, 86_400_000);
+  assert.deepEqual(config.destination.map(({ name, kind, required, options }) => ({ name, kind, required, options })), [
+    { name: "out", kind: "file", required: true, options: { dir: "<data>/out" } },
+  ]);
+  assert.equal(origins["http.listen"]?.source, "default");
+  assert.equal(origins["destination.out.dir"]?.source, "default");
+});
+
+Deno.test("any configured destination replaces the default one", () => {
+  const { config } = understood(bus);
+  assert.deepEqual(config.destination.map(({ name }) => name), ["bus"]);
+  assert.deepEqual(config.destination[0]!.options, {
+    brokers: ["k:9092"],
+    linger: 5,
+    password: undefined,
+    retries: 3,
+  });
+});
+
+Deno.test("M8.1 flags win over the environment, that over the file, that over the default", () => {
+  const file = '[log]\nsegment = "1MiB"\nretain = "1h"\nretain_max = "1GiB"\n';
+  const env = { SPARKNGIN_LOG__SEGMENT: "2MiB", SPARKNGIN_LOG__RETAIN: "2h", SPARKNGIN_DATA: "/d" };
+  const { config, origins } = understood(file, { env, flags: { "log.segment": "3MiB" } });
+  assert.equal(config.log.segment, 3 * 2 ** 20);
+  assert.equal(config.log.retain, 7_200_000);
+  assert.equal(config.log.retain_max, 2 ** 30);
+  assert.equal(config.data, "/d");
+  assert.equal(origins["log.segment"]?.source, "--log-segment");
+  assert.equal(origins["log.retain"]?.source, "SPARKNGIN_LOG__RETAIN");
+  assert.equal(origins["log.retain_max"]?.source, "sparkngin.toml:4");
+  assert.equal(origins["log.ballast"]?.source, "default");
+});
+
+Deno.test("a flag without a value is true, and false can be said", () => {
+  assert.equal(understood("", { flags: { "http.public": true } }).config.http.public, true);
+  const off = understood("[http]\npublic = true", { flags: { "http.public": "false" } });
+  assert.equal(off.config.http.public, false);
+});
+
+Deno.test("a list from the environment is written with commas", () => {
+  const { config } = understood("", { env: { SPARKNGIN_HTTP__COOKIES: "user_id, sid" } });
+  assert.deepEqual(config.http.cookies, ["user_id", "sid"]);
+});
+
+Deno.test("a value overridden is looked at nevertheless", () => {
+  refused(
+    '[log]\nretain = "soon"',
+    'Cannot read sparkngin.toml: line 2: "retain" in [log] is "soon"; expected a duration such as "30s" or "24h"',
+    { flags: { "log.retain": "1h" } },
+  );
+});
+
+Deno.test("what is no TOML is named with line and column", () => {
+  refused("[http]\nlisten = \n", "Cannot read sparkngin.toml: line 2, column 10: invalid value");
+});
+
+Deno.test("a byte order mark and Windows line ends are no trouble", () => {
+  assert.equal(understood('\uFEFF[http]\r\nroot = "/sn"\r\n').config.http.root, "/sn");
+});
+
+Deno.test("an unknown section is refused with the nearest name", () => {
+  refused('[htp]\nroot = "/sn"', 'Cannot read sparkngin.toml: line 1: unknown section [htp]; did you mean "http"?');
+});
+
+Deno.test("an unknown key is refused with the nearest name", () => {
+  refused(
+    "\n[http]\nlisen = 3",
+    'Cannot read sparkngin.toml: line 3: unknown key "lisen" in [http]; did you mean "listen"?',
+  );
+  refused('dta = "x"', 'Cannot read sparkngin.toml: line 1: unknown key "dta"; did you mean "data"?');
+});
+
+Deno.test("an unknown key that nothing resembles is refused with the known ones", () => {
+  refused(
+    "[management]\nzzzzzz = 3",
+    'Cannot read sparkngin.toml: line 2: unknown key "zzzzzz" in [management]; known are "listen", "public"',
+  );
+});
+
+Deno.test("a key in the wrong section is sent to the right one", () => {
+  refused(
+    '[http]\nretain = "1h"',
+    'Cannot read sparkngin.toml: line 2: unknown key "retain" in [http]; "retain" belongs in [log]',
+  );
+  refused('root = "/sn"', 'Cannot read sparkngin.toml: line 1: unknown key "root"; "root" belongs in [http]');
+});
+
+Deno.test("a key that JavaScript objects inherit is as unknown as any other", () => {
+  assert.match(problems("[http]\nconstructor = 3")[0]!, /line 2: unknown key "constructor" in \[http\]/);
+  assert.match(problems("constructor = 3")[0]!, /line 1: unknown key "constructor"/);
+  assert.match(problems('[[destination]]\nname = "a"\nkind = "toString"')[0]!, /unknown kind "toString"/);
+});
+
+Deno.test("a section written as a value is explained", () => {
+  refused("http = 3", 'Cannot read sparkngin.toml: line 1: "http" is a section: write [http] above its keys');
+});
+
+Deno.test("a wrong value is shown with what was expected", () => {
+  const expected: [string, string][] = [
+    ['[http]\nbody_max = "lots"', '"body_max" in [http] is "lots"; expected a size such as "64MiB"'],
+    ["[http]\nbody_max = 3", '"body_max" in [http] is 3; expected a size such as "64MiB"'],
+    ['[http]\nbody_max = "3"', '"body_max" in [http] is "3"; expected a size of at least 1024 bytes'],
+    ["[http]\ndepth_max = 0", '"depth_max" in [http] is 0; expected a whole number from 1 to 1000'],
+    ["[http]\ndepth_max = 1.5", '"depth_max" in [http] is 1.5; expected a whole number'],
+    ["[http]\npublic = 1", '"public" in [http] is 1; expected true or false'],
+    ["[http]\ncookies = [1]", '"cookies" in [http] is [1]; expected a list such as ["a", "b"]'],
+    ["[log]\nretain = 24", '"retain" in [log] is 24; expected a duration such as "30s" or "24h"'],
+    [
+      "[log]\nretain = 2026-01-01",
+      '"retain" in [log] is "2026-01-01"; expected a duration such as "30s" or "24h"',
+    ],
+    [
+      '[http]\nlisten = ":8080"',
+      '"listen" in [http] is ":8080"; expected an address and port such as "127.0.0.1:8080" or "[::1]:8080"',
+    ],
+    [
+      '[management]\nlisten = "localhost:65536"',
+      '"listen" in [management] is "localhost:65536"; ' +
+      'expected an address and port such as "127.0.0.1:8080" or "[::1]:8080"',
+    ],
+    [
+      '[http]\nroot = "/sn/"',
+      '"root" in [http] is "/sn/"; expected nothing or a path such as "/sn": ' +
+      "a slash in front, none at the end, of letters, digits and . _ ~ -",
+    ],
+    [
+      '[http]\ntopic = "a b"',
+      '"topic" in [http] is "a b"; expected nothing or a topic: letters, digits and . _ -, 249 at most, ' +
+      'and not "." or ".."',
+    ],
+  ];
+  for (const [toml, problem] of expected) refused(toml, `Cannot read sparkngin.toml: line 2: ${problem}`);
+  refused('data = ""', 'Cannot read sparkngin.toml: line 1: "data" is ""; expected a directory in quotes');
+});
+
+Deno.test("a long wrong value is cut short", () => {
+  const [problem] = problems(`[log]\nretain = "${"x".repeat(500)}"`);
+  assert.match(problem!, /is "x{56}…; expected/);
+});
+
+Deno.test("a wrong value from the environment or the command line is named by its variable or flag", () => {
+  assert.deepEqual(problems("", { env: { SPARKNGIN_LOG__RETAIN: "x" }, flags: { "http.public": "x" } }), [
+    'Cannot read the command line: --http-public is "x"; expected true or false',
+    'Cannot read the environment: SPARKNGIN_LOG__RETAIN is "x"; expected a duration such as "30s" or "24h"',
+  ]);
+});
+
+Deno.test("an unknown variable of ours is refused with the nearest name, those of others are not looked at", () => {
+  refused(
+    "",
+    'Cannot read the environment: unknown variable "SPARKNGIN_HTTP_LISTEN"; did you mean "SPARKNGIN_HTTP__LISTEN"?',
+    { env: { SPARKNGIN_HTTP_LISTEN: "x", PATH: "/bin", XSPARKNGIN_A: "" } },
+  );
+});
+
+Deno.test("variables of the command line and of Kubernetes' service links are no unknown keys", () => {
+  const kubernetes = {
+    SPARKNGIN_SERVICE_HOST: "10.0.0.1",
+    SPARKNGIN_SERVICE_PORT: "80",
+    SPARKNGIN_SERVICE_PORT_HTTP: "80",
+    SPARKNGIN_PORT: "tcp://10.0.0.1:80",
+    SPARKNGIN_PORT_80_TCP: "tcp://10.0.0.1:80",
+    SPARKNGIN_PORT_80_TCP_ADDR: "10.0.0.1",
+  };
+  understood("", { env: { SPARKNGIN_URL: "x", SPARKNGIN_CONFIG: "y", SPARKNGIN_EXE: "z", ...kubernetes } });
+});
+
+Deno.test("an intake address beyond loopback is refused until public is written", () => {
+  refused(
+    '[http]\nlisten = "0.0.0.0:8080"',
+    'Cannot read sparkngin.toml: line 2: "listen" in [http] is "0.0.0.0:8080", which is beyond this machine: ' +
+      "who reaches it can send messages. If that is meant, write public = true in [http]; else listen on 127.0.0.1",
+  );
+  refused(
+    "",
+    'Cannot read the command line: --http-listen is "[::]:8080", which is beyond this machine: ' +
+      "who reaches it can send messages. If that is meant, write public = true in [http]; else listen on 127.0.0.1",
+    { flags: { "http.listen": "[::]:8080" } },
+  );
+  understood('[http]\nlisten = "0.0.0.0:8080"\npublic = true');
+  understood('[http]\nlisten = "[::1]:8080"');
+  understood('[http]\nlisten = "localhost:8080"');
+});
+
+Deno.test("a management address beyond loopback is refused until public is written", () => {
+  refused(
+    '[management]\nlisten = "0.0.0.0:8081"',
+    'Cannot read sparkngin.toml: line 2: "listen" in [management] is "0.0.0.0:8081", which is beyond this machine: ' +
+      "who reaches it can read every message. If that is meant, write public = true in [management]; " +
+      "else listen on 127.0.0.1",
+  );
+  understood('[management]\nlisten = "0.0.0.0:8081"\npublic = true');
+});
+
+Deno.test("intake and management at one address are refused, unless the system chooses the port", () => {
+  refused(
+    '[http]\nlisten = "127.0.0.1:8081"',
+    'Cannot read sparkngin.toml: line 2: "listen" in [http] is "127.0.0.1:8081": ' +
+      "[http] and [management] need an address each",
+  );
+  understood('[http]\nlisten = "127.0.0.1:0"\n[management]\nlisten = "127.0.0.1:0"');
+});
+
+Deno.test("a trusted proxy that is no address is refused", () => {
+  refused(
+    '[http]\ntrusted_proxies = ["10.0.0.0/8", "fe80::1", "10.0.0.0/33"]',
+    'Cannot read sparkngin.toml: line 2: "trusted_proxies" in [http] has "10.0.0.0/33"; ' +
+      'expected addresses, or IPv4 networks such as "10.0.0.0/8"',
+  );
+});
+
+Deno.test("an unknown key of a destination is refused with the nearest name, its adaptor's included", () => {
+  refused(
+    bus.replace("brokers", "linger = '1s'\nbrokres").replace("[[", "\n\n[["),
+    'Cannot read sparkngin.toml: line 7: unknown key "brokres" in [[destination]] "bus"; did you mean "brokers"?',
+    { kinds: { ...kinds, kafka: { ...kinds.kafka, brokers: optional(list("brokers")) } } },
+  );
+});
+
+Deno.test("a key that a destination needs is asked for, with its help", () => {
+  refused(
+    '[[destination]]\nname = "bus"\nkind = "kafka"',
+    'Cannot read sparkngin.toml: line 1: [[destination]] "bus" needs "brokers": brokers to ask first',
+  );
+  assert.deepEqual(problems("[[destination]]\n[[destination]]\nname = 'a'"), [
+    'Cannot read sparkngin.toml: line 1: [[destination]] number 1 needs "name": ' +
+    "name of the destination: letters, digits, dot, dash, underscore; 64 at most",
+    'Cannot read sparkngin.toml: line 1: [[destination]] number 1 needs "kind": which adaptor carries the messages',
+    'Cannot read sparkngin.toml: line 2: [[destination]] "a" needs "kind": which adaptor carries the messages',
+  ]);
+});
+
+Deno.test("a wrong value of a destination is shown with what was expected", () => {
+  refused(
+    `${bus}linger = 3`,
+    'Cannot read sparkngin.toml: line 5: "linger" in [[destination]] "bus" is 3; ' +
+      'expected a duration such as "30s" or "24h"',
+  );
+});
+
+Deno.test("an unknown kind is refused with the nearest name", () => {
+  refused(
+    '[[destination]]\nname = "bus"\nkind = "kafak"',
+    'Cannot read sparkngin.toml: line 3: unknown kind "kafak" in [[destination]] "bus"; did you mean "kafka"?',
+  );
+  refused(
+    '[[destination]]\nname = "bus"\nkind = "elasticsearch"',
+    'Cannot read sparkngin.toml: line 3: unknown kind "elasticsearch" in [[destination]] "bus"; ' +
+      'known are "file", "kafka"',
+  );
+});
+
+Deno.test("a name must be fit for a directory, and nobody else's, whatever the file system", () => {
+  for (const name of [".", "..", "a/b", "", "x".repeat(65)]) {
+    const [problem] = problems(bus.replace('"bus"', JSON.stringify(name)));
+    assert.match(problem!, /line 2: .*expected a name of 1 to 64 letters, digits, dots, dashes and underscores/);
+  }
+  refused(
+    `${bus}${bus.replace("bus", "BUS")}`,
+    'Cannot read sparkngin.toml: line 6: there are two destinations "BUS"',
+  );
+});
+
+Deno.test("from is now, oldest or a position, with or without quotes", () => {
+  assert.equal(understood(`${bus}from = 102938`).config.destination[0]!.from, "102938");
+  assert.equal(understood(`${bus}from = "oldest"`).config.destination[0]!.from, "oldest");
+  refused(
+    `${bus}from = "yesterday"`,
+    'Cannot read sparkngin.toml: line 5: "from" in [[destination]] "bus" is "yesterday"; ' +
+      'expected "now", "oldest" or a position such as 102938',
+  );
+});
+
+Deno.test("a filter asks for topic, env, level and type only", () => {
+  const { config } = understood(`${bus}filter = { topic = "web.*", level = "error" }`);
+  assert.deepEqual(config.destination[0]!.filter, { topic: "web.*", level: "error" });
+  refused(
+    `${bus}filter = { topc = "web.*" }`,
+    'Cannot read sparkngin.toml: line 5: unknown key "topc" in the filter of [[destination]] "bus"; ' +
+      'did you mean "topic"?',
+  );
+  refused(
+    `${bus}[destination.filter]\ntopic = 3`,
+    'Cannot read sparkngin.toml: line 5: "filter" in [[destination]] "bus" is {"topic":3}; ' +
+      'expected a table such as { topic = "web.*" }',
+  );
+});
+
+Deno.test("[destination] with single brackets is explained", () => {
+  refused(
+    '[destination]\nname = "bus"',
+    "Cannot read sparkngin.toml: line 1: a destination is written as [[destination]], with two brackets on each side",
+  );
+});
+
+Deno.test("references in texts are filled in from the environment and from files", () => {
+  const readFile = (path: string) => path === "/run/secret" ? "hunter2\n" : missing(path);
+  const { config, origins } = understood(
+    `data = "/a$\${b}"\n${bus.replace("k:9092", "${HOST}:9092")}password = "\${file:/run/secret}"`,
+    { env: { HOST: "kafka-1" }, readFile },
+  );
+  assert.equal(config.data, "/a${b}");
+  assert.deepEqual(config.destination[0]!.options.brokers, ["kafka-1:9092"]);
+  assert.equal(config.destination[0]!.options.password, "hunter2");
+  assert.equal(origins["destination.bus.password"]?.written, "${file:/run/secret}");
+});
+
+Deno.test("what a reference brings is never read as a reference, and never comes from flags or the environment", () => {
+  const { config } = understood(`${bus}password = "\${A}"`, { env: { A: "${B}", SPARKNGIN_DATA: "${A}" } });
+  assert.equal(config.destination[0]!.options.password, "${B}");
+  assert.equal(config.data, "${A}");
+});
+
+Deno.test("a reference that leads nowhere is refused", () => {
+  const password = '"password" in [[destination]] "bus" cannot be filled in';
+  const expected: [string, string][] = [
+    ["${NOBODY}", "the environment has no variable NOBODY"],
+    ["${file:/nowhere}", 'the file "/nowhere" cannot be read: no such file: /nowhere'],
+    ["${a b}", '"${a b}" is neither ${NAME} nor ${file:/path}; write $${ for a plain ${'],
+    ["x ${NOBODY", '"${NOBODY" lacks its closing brace'],
+  ];
+  for (const [written, why] of expected) {
+    refused(`${bus}password = "${written}"`, `Cannot read sparkngin.toml: line 5: ${password}: ${why}`);
+  }
+});
+
+Deno.test("a secret that is wrong is not shown", () => {
+  refused(
+    `${bus}retries = "hunter2"`,
+    'Cannot read sparkngin.toml: line 5: "retries" in [[destination]] "bus" is wrong; expected a whole number',
+  );
+});
+
+Deno.test("all problems are told at once", () => {
+  assert.equal(problems("[http]\nlisen = 1\nbody_max = 'x'\n[lgo]\n", { env: { SPARKNGIN_X: "" } }).length, 4);
+});
+
+Deno.test("only the kinds that the file names need their code", () => {
+  const file = (text: string) => ({ name: "f", text });
+  assert.deepEqual(kindsIn(undefined), ["file"]);
+  assert.deepEqual(kindsIn(file("[http]")), ["file"]);
+  assert.deepEqual(kindsIn(file(bus + bus)), ["kafka"]);
+  assert.deepEqual(kindsIn(file("[[destination]]\nkind = 3")), []);
+  assert.deepEqual(kindsIn(file("=")), ["file"]);
+});

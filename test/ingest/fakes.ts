@@ -1,0 +1,118 @@
+/** What the intake needs around it, in memory: a log that says when it is durable, requests, settings. */
+import { type Config } from "../../src/config/keys.ts";
+import { sections } from "../../src/config/keys.ts";
+import { defaults } from "../../src/config/options.ts";
+import type { LogWriter, Position } from "../../src/log/mod.ts";
+import { decodeEntry } from "../../src/message/wire.ts";
+import type { Message } from "../../src/message/message.ts";
+import { nodeStates, Table } from "../../src/observe/table.ts";
+import type { Answer, HttpRequest } from "../../src/ingest/http.ts";
+import { TooLarge } from "../../src/ingest/http.ts";
+import type { Rules } from "../../src/ingest/rules.ts";
+import { type Handle, openRoutes } from "../../src/ingest/routes.ts";
+
+export const arrival = 1_395_012_345_634;
+
+const utf8 = new TextEncoder();
+export const bytesOf = (text: string): Uint8Array => utf8.encode(text);
+export const textOf = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+
+/** A log whose commits end when the test says so. */
+export class FakeLog implements LogWriter {
+  readonly entries: Uint8Array[] = [];
+  /** Thrown by the next `append`. */
+  refusal: Error | undefined;
+  position = 0;
+  #commit: PromiseWithResolvers<void> | undefined;
+
+  append(bytes: Uint8Array, count: number): Position {
+    if (this.refusal) throw this.refusal;
+    this.entries.push(bytes.slice());
+    this.position += count;
+    return (this.position - count) as Position;
+  }
+  durable(): Promise<void> {
+    this.#commit ??= Promise.withResolvers<void>();
+    return this.#commit.promise;
+  }
+  /** Ends the commit, well or badly. */
+  commit(problem?: Error): void {
+    if (problem) this.#commit?.reject(problem);
+    else this.#commit?.resolve();
+    this.#commit = undefined;
+  }
+  get messages(): Message[] {
+    return this.entries.flatMap((entry) => decodeEntry(entry));
+  }
+  async probe(): Promise<void> {}
+  trim(): void {}
+  async close(): Promise<void> {}
+}
+
+export interface Asked {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Uint8Array;
+  readonly peer?: string;
+}
+
+export function request(target: string, asked: Asked = {}): HttpRequest {
+  const body = typeof asked.body === "string" ? bytesOf(asked.body) : asked.body ?? new Uint8Array(0);
+  return {
+    method: asked.method ?? (asked.body === undefined ? "GET" : "POST"),
+    target,
+    peer: asked.peer ?? "192.0.2.7",
+    header: (name) => asked.headers?.[name] ?? null,
+    body: async (limit) => {
+      if (body.length > limit) throw new TooLarge("too large");
+      return body;
+    },
+  };
+}
+
+export interface Node {
+  readonly log: FakeLog;
+  readonly table: Table;
+  readonly handle: Handle;
+  /** Asks and ends the commit. */
+  ask(target: string, asked?: Asked): Promise<Answer>;
+}
+
+export function openNode(settings: Partial<Config["http"]> = {}): Node {
+  const log = new FakeLog();
+  const table = Table.allocate(0);
+  table.set("state", nodeStates.indexOf("ready"));
+  const handle = openRoutes({
+    http: { ...defaults(sections.http), ...settings },
+    log,
+    clock: { now: () => arrival, elapsed: () => 0, sleep: async () => {}, turn: (run) => run() },
+    table,
+    node: "9f3c01aa27de4410",
+    epoch: () => 3,
+    status: () => '{"version":"0"}',
+  });
+  const ask = async (target: string, asked?: Asked) => {
+    const answer = handle(request(target, asked));
+    // A body is read first, so the commit may begin some turns later.
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+    log.commit();
+    return await answer;
+  };
+  return { log, table, handle, ask };
+}
+
+/** The problem of an answer, with its status. */
+export function problemIn(answer: Answer): Record<string, unknown> {
+  return JSON.parse(answer.body as string);
+}
+
+export function rulesWith(rules: Partial<Rules> = {}): Rules {
+  return {
+    messageMax: 900 * 1024,
+    messagesMax: 50_000,
+    depthMax: 64,
+    topic: "test",
+    admit: () => undefined,
+    ...rules,
+  };
+}

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { formatter } from "../../src/message/format.ts";
+import { type Message, outputNames, submittedMs } from "../../src/message/message.ts";
+
+const golden = new URL("../golden/envelope-v1.ndjson", import.meta.url);
+const encode = (text: string) => new TextEncoder().encode(text);
+const decode = (bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+const arrival = 1_772_366_400_000;
+
+function message(fields: Partial<Message>, data: string | Uint8Array = "{}"): Message {
+  const bytes = typeof data === "string" ? encode(data) : data;
+  const given = fields.submittedTimestamp;
+  const ms = given === undefined ? undefined : submittedMs(given);
+  const submitted = ms === undefined ? {} : { submittedMs: ms };
+  return { topic: "t", timestamp: arrival, data: bytes, dataIsJson: typeof data === "string", ...submitted, ...fields };
+}
+const json = formatter("json");
+const text = (given: Message, id = "9f3c01aa27de4410-3-42") => decode(json(given, id));
+
+/** One of each kind; what they look like stands in the golden file for ever. */
+const kinds: readonly Message[] = [
+  message({}, '{"a":1}'),
+  message({
+    topic: "web.clicks",
+    env: "prod",
+    version: "1.0",
+    type: "http",
+    level: "info",
+    ip: "192.0.2.7",
+    peerIp: "10.0.0.1",
+    referrer: "https://example.com/?q=1",
+    userAgent: 'Mozilla/5.0 "quoted" \\ back',
+    cookies: '{"user_id":"7"}',
+    key: "user 7",
+    submittedTimestamp: "1772366399000",
+  }, '{"n":12345678901234567890,"n":1.0,"z":"\\u00e4"}'),
+  message({ submittedTimestamp: "2026-03-01T12:00:00Z", env: "Zoë ☃ \u{1f600}" }, '"text"'),
+  message({ submittedTimestamp: "1772366400" }, "[1,\r\n 2,\n 3]"),
+  message({ submittedTimestamp: "134545634345" }, "null"),
+  message({ submittedTimestamp: "1772367400000" }, "1e999"),
+  message({ submittedTimestamp: "0012" }, "true"),
+  message({ type: "a\tb\nc\0d\u001b[31m" }, Uint8Array.of(0xff, 0, 0x0a, 0x22)),
+  message({ type: "" }, new Uint8Array(0)),
+];
+
+Deno.test("the V1 envelope is for ever what the golden file shows", () => {
+  const lines = kinds.map((kind, at) => `${text(kind, at === 1 ? 'own"id' : `9f3c01aa27de4410-3-${at}`)}\n`).join("");
+  assert.equal(lines, Deno.readTextFileSync(golden));
+});
+
+Deno.test("payload bytes of JSON are in the envelope verbatim: large numbers, double keys, order, escapes", () => {
+  const data = '{"n":12345678901234567890, "n":1.0 ,"\\u0061":"\\/é","x":{}}';
+  assert.ok(text(message({}, data)).endsWith(`,"data":${data}}`));
+});
+
+Deno.test("raw is the payload exactly", () => {
+  const data = Uint8Array.of(0, 255, 13, 10);
+  assert.deepEqual(formatter("raw")(message({}, data), "x"), data);
+});
+
+Deno.test("line ends in a JSON payload become spaces, so a message is one line", () => {
+  assert.ok(text(message({}, '{\r\n"a":\n1}')).endsWith(`"data":{  "a": 1}}`));
+});
+
+Deno.test("a payload that is no JSON is base64", () => {
+  assert.ok(text(message({}, Uint8Array.of(0xff, 0xfe))).endsWith(`,"data_base64":"//4="}`));
+});
+
+Deno.test("the submitted time is a number when it was given as one, else the text given", () => {
+  const shown = (given: string) => JSON.parse(text(message({ submittedTimestamp: given }))).submitted_timestamp;
+  assert.deepEqual(["1772366400000", "-1", "0", "007", "-0", "9007199254740993", "2026-03-01T12:00Z"].map(shown), [
+    1772366400000,
+    -1,
+    0,
+    "007",
+    "-0",
+    "9007199254740993",
+    "2026-03-01T12:00Z",
+  ]);
+});
+
+Deno.test("a submitted time too far from arrival is flagged late or early, and only then", () => {
+  const off = (ms: number) =>
+    JSON.parse(text(message({ submittedTimestamp: String(arrival + ms) }))).submitted_off as unknown;
+  assert.deepEqual([0, -7 * 86_400_000, -7 * 86_400_000 - 1, 600_000, 600_001].map(off), [
+    undefined,
+    undefined,
+    "late",
+    undefined,
+    "early",
+  ]);
+});
+
+const anyText = fc.string({ unit: "binary" });
+/** Some fields of some texts, as `outputNames` has them. */
+const someFields = fc.dictionary(
+  fc.constantFrom(...outputNames.map(([name]) => name).filter((name) => name !== "cookies")),
+  anyText,
+);
+const cookies = fc.option(fc.dictionary(fc.string(), fc.string()).map((value) => JSON.stringify(value)), {
+  nil: undefined,
+});
+const wellFormed = (given: string) => JSON.parse(JSON.stringify(given)) as string;
+
+Deno.test("whoever parses the line finds every field and the payload, message after message", () => {
+  // One formatter for all runs: what it keeps of the last message must not leak into the next.
+  const format = formatter("json");
+  fc.assert(
+    fc.property(someFields, cookies, fc.string(), fc.json(), (fields, cookies, id, data) => {
+      const given = message({ topic: "t", ...fields, ...(cookies === undefined ? {} : { cookies }) }, data);
+      const line = decode(format(given, id));
+      assert.ok(!/[\r\n]/.test(line));
+      const found = JSON.parse(line);
+      assert.equal(found.id, id);
+      assert.equal(found.timestamp, arrival);
+      assert.deepEqual(found.data, JSON.parse(data));
+      for (const [name, label] of outputNames) {
+        const value = given[name];
+        const expected = name === "cookies" && value !== undefined ? JSON.parse(value) : value;
+        if (name === "submittedTimestamp") assert.equal(found[label]?.toString(), value);
+        else assert.deepEqual(found[label], typeof expected === "string" ? wellFormed(expected) : expected);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("any bytes come back from base64", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (data) => {
+    const found = JSON.parse(text(message({}, data)));
+    assert.deepEqual(Uint8Array.from(atob(found.data_base64), (letter) => letter.charCodeAt(0)), data);
+  }));
+});
+
+Deno.test("lines stay as they were when others are written, however long", () => {
+  const format = formatter("json");
+  const lines = Array.from({ length: 2000 }, (_, i) => {
+    const data = JSON.stringify("x".repeat(i % 100 === 0 ? 300_000 : i));
+    return { data, line: format(message({ env: `e${i % 3}` }, data), `id${i}`) };
+  });
+  lines.forEach(({ data, line }, i) => {
+    assert.equal(
+      decode(line),
+      `{"id":"id${i}","timestamp":${arrival},"topic":"t","env":"e${i % 3}","data":${data}}`,
+    );
+  });
+});

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { managementApp, type ManagementParts } from "../../src/observe/management.ts";
+import type { TailFilter } from "../../src/observe/tail.ts";
+import { SimClock } from "../sim/clock.ts";
+
+function someParts(more: Partial<ManagementParts> = {}): ManagementParts {
+  return {
+    listen: "127.0.0.1:8081",
+    clock: new SimClock(),
+    status: () => ({ version: "0.1.0" }),
+    metrics: () => "sparkngin_ready 1\n",
+    ready: () => undefined,
+    async *tail() {},
+    report: (problem) => assert.fail(problem as Error),
+    ...more,
+  };
+}
+function ask(path: string, more: Partial<ManagementParts> = {}, init: RequestInit = {}): Promise<Response> {
+  return Promise.resolve(managementApp(someParts(more), new AbortController().signal).request(path, init));
+}
+
+Deno.test("/status is the status as JSON, never cached", async () => {
+  const answer = await ask("/status");
+  assert.deepEqual(await answer.json(), { version: "0.1.0" });
+  assert.equal(answer.headers.get("cache-control"), "no-store, no-transform");
+});
+
+Deno.test("M7.4 /metrics is in the Prometheus text format", async () => {
+  const answer = await ask("/metrics");
+  assert.equal(answer.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  assert.equal(await answer.text(), "sparkngin_ready 1\n");
+});
+
+Deno.test("/livez is 200 although the node is not ready", async () => {
+  assert.equal((await ask("/livez", { ready: () => "full: there is no room" })).status, 200);
+});
+
+Deno.test("P21 /readyz is 503 with the reason while requests would be turned away", async () => {
+  assert.equal((await ask("/readyz")).status, 200);
+  const answer = await ask("/readyz", { ready: () => "full: there is no room" });
+  assert.equal(answer.status, 503);
+  assert.equal(await answer.text(), "full: there is no room\n");
+});
+
+Deno.test("/ lists the endpoints, and each of them exists", async () => {
+  const listed = [...(await (await ask("/")).text()).matchAll(/^GET (\/\w+)/gm)].map(([, path]) => path!);
+  assert.deepEqual(listed, ["/status", "/metrics", "/livez", "/readyz", "/tail"]);
+  for (const path of listed) assert.equal((await ask(path)).status, 200, path);
+});
+
+Deno.test("what is not there is a 404", async () => {
+  assert.equal((await ask("/nothing")).status, 404);
+  assert.equal((await ask("/status", {}, { method: "POST" })).status, 404);
+});
+
+Deno.test("M1.11 /tail gives what comes in, a line each, of the topics asked for", async () => {
+  const filters: TailFilter[] = [];
+  async function* tail(_: AbortSignal, filter: TailFilter): AsyncIterable<Uint8Array> {
+    filters.push(filter);
+    yield new TextEncoder().encode('{"id":"1"}');
+  }
+  const answer = await ask("/tail?topic=web.*", { tail });
+  assert.equal(answer.headers.get("content-type"), "application/x-ndjson");
+  assert.equal(await answer.text(), '{"id":"1"}\n');
+  await (await ask("/tail", { tail })).text();
+  assert.deepEqual(filters, [{ topic: "web.*" }, {}]);
+});
+
+Deno.test("so many tails may be open, no more, and one that ended makes room", async () => {
+  const app = managementApp(someParts({ tail: untilAborted }), new AbortController().signal);
+  const open: Response[] = [];
+  for (let i = 0; i < 16; i++) open.push(await app.request("/tail"));
+  assert.ok(open.every(({ status }) => status === 200));
+  const refused = await app.request("/tail");
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get("retry-after"), "10");
+  await open[0]!.body!.cancel();
+  const again = await app.request("/tail");
+  assert.equal(again.status, 200);
+  for (const { body } of [...open.slice(1), again]) await body!.cancel();
+});
+
+Deno.test("a HEAD for the tail opens none", async () => {
+  let opened = 0;
+  // deno-lint-ignore require-yield
+  async function* tail(): AsyncIterable<Uint8Array> {
+    opened++;
+  }
+  assert.equal((await ask("/tail", { tail }, { method: "HEAD" })).status, 200);
+  assert.equal(opened, 0);
+});
+
+Deno.test("a tail whose source breaks is reported", async () => {
+  const reported: unknown[] = [];
+  // deno-lint-ignore require-yield
+  async function* tail(): AsyncIterable<Uint8Array> {
+    throw new Error("the log is gone");
+  }
+  const answer = await ask("/tail", { tail, report: (problem) => reported.push(problem) });
+  await assert.rejects(answer.text());
+  assert.match(String(reported), /the log is gone/);
+});
+
+Deno.test("on loopback only loopback names are answered: DNS rebinding gets nothing", async () => {
+  const status = async (host: string, listen = "127.0.0.1:8081") =>
+    (await ask("/status", { listen }, { headers: { host } })).status;
+  for (const host of ["127.0.0.1:8081", "localhost", "LocalHost:8081", "[::1]:8081", "127.0.0.2"]) {
+    assert.equal(await status(host), 200, host);
+  }
+  for (const host of ["evil.com", "evil.com:8081", "localhost.evil.com", "10.0.0.1:8081", "", "a b", "[::1", "x@y"]) {
+    assert.equal(await status(host), 421, host);
+  }
+  assert.equal(await status("collector.example.com", "0.0.0.0:8081"), 200);
+});
+
+Deno.test("an unexpected problem is reported, and told without its details", async () => {
+  const reported: unknown[] = [];
+  const status = () => {
+    throw new Error("secret inside");
+  };
+  const answer = await ask("/status", { status, report: (problem) => reported.push(problem) });
+  assert.equal(answer.status, 500);
+  assert.ok(!(await answer.text()).includes("secret"));
+  assert.equal(reported.length, 1);
+});
+
+// deno-lint-ignore require-yield
+async function* untilAborted(signal: AbortSignal): AsyncIterable<Uint8Array> {
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

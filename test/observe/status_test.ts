@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { fullStatus, notReady, publicStatus } from "../../src/observe/status.ts";
+import { destinationStates, nodeStates } from "../../src/observe/table.ts";
+import { now, someFacts } from "./facts.ts";
+
+Deno.test("M1.4 the full status has the members that decisions promise", () => {
+  const { destinations, ...node } = fullStatus(someFacts());
+  assert.deepEqual(node, {
+    version: "0.1.0",
+    node: "9f3c01aa27de4410",
+    epoch: 3,
+    uptime_s: 61,
+    ready: true,
+    accepted: 90,
+    log: { start: 10, end: 100, durable: 100, bytes: 4096, free_bytes: 1 << 20 },
+  });
+  assert.deepEqual(destinations[0], {
+    name: "bus",
+    kind: "kafka",
+    state: "waiting",
+    position: 70,
+    pending: 30,
+    taken: 45,
+    filtered: 4,
+    sampled: 0,
+    dead: 1,
+    skipped: 0,
+    expired: 0,
+    overwritten: 0,
+    damaged: 0,
+    lag_s: 2.5,
+    tries: 4,
+    last_error: "broker is away",
+    required: true,
+    generation: 1,
+    start: 20,
+    conserved: true,
+  });
+});
+
+Deno.test("M1.4 the public status tells no more than version, time, readiness, count and states", () => {
+  assert.deepEqual(publicStatus(someFacts()), {
+    version: "0.1.0",
+    uptime_s: 61,
+    ready: true,
+    accepted: 90,
+    destinations: [{ name: "bus", state: "waiting" }, { name: "out", state: "delivering" }],
+  });
+});
+
+Deno.test("P2 the status says when the verdicts of a destination do not add up to its position", () => {
+  const facts = someFacts();
+  facts.table.destination(0).add("taken", 1);
+  assert.deepEqual(fullStatus(facts).destinations.map(({ conserved }) => conserved), [false, true]);
+});
+
+Deno.test("a destination that has caught up has no lag, however old its last message", () => {
+  assert.equal(fullStatus(someFacts()).destinations[1]!.lag_s, 0);
+});
+
+Deno.test("a destination that has handled nothing yet lags since the start", () => {
+  const facts = someFacts();
+  facts.table.destination(0).set("lastTime", 0);
+  assert.equal(fullStatus(facts).destinations[0]!.lag_s, 61.5);
+});
+
+Deno.test("P17 a wall clock set back gives no negative times, and a cursor ahead of our look no negative backlog", () => {
+  const facts = { ...someFacts(), now: now - 100_000 };
+  facts.table.set("durable", 60);
+  const { uptime_s, destinations } = fullStatus(facts);
+  assert.deepEqual([uptime_s, destinations[0]!.lag_s, destinations[0]!.pending], [0, 0, 0]);
+});
+
+Deno.test("P21 the node is ready in one state only, and says why not in the others", () => {
+  const { table } = someFacts();
+  const reasons = nodeStates.map((_, state) => {
+    table.set("state", state);
+    return notReady(table)?.split(":")[0];
+  });
+  assert.deepEqual(reasons, ["starting", undefined, "full", "stopped", "stopping"]);
+});
+
+Deno.test("every state of a destination is shown by its name", () => {
+  const facts = someFacts();
+  const shown = destinationStates.map((_, state) => {
+    facts.table.destination(0).set("state", state);
+    return fullStatus(facts).destinations[0]!.state;
+  });
+  assert.deepEqual(shown, destinationStates);
+});

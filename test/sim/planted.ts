@@ -1,0 +1,207 @@
+/**
+ * Bugs planted in a copy of the real code, one at a time: the simulation must catch each of them, or it proves nothing.
+ * `deno run -A test/sim/planted.ts [NAME]`; exit code 1 when one is not caught or no longer fits the code.
+ */
+interface Planted {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const planted: readonly Planted[] = [
+  {
+    name: "a commit is never synced",
+    file: "src/log/writer.ts",
+    find: "    live.file.sync();\n    this.#syncMs",
+    replace: "    this.#syncMs",
+  },
+  {
+    name: "messages are accepted before the sync",
+    file: "src/log/writer.ts",
+    find: '      this.#commitOne(commit);\n      if (this.#state !== "ready") return this.#refuse(groups.slice(i));',
+    replace:
+      '      resolve();\n      this.#commitOne(commit);\n      if (this.#state !== "ready") return this.#refuse(groups.slice(i));',
+  },
+  {
+    name: "the directory is not synced after a new segment got its name",
+    file: "src/log/writer.ts",
+    find: "      files.syncDir(this.#logDir);\n    } catch (problem) {\n      file.close();",
+    replace: "    } catch (problem) {\n      file.close();",
+  },
+  {
+    name: "a failed sync is tried again on the same file",
+    file: "src/log/writer.ts",
+    find: "in a new one`,\n    );\n    this.#abandon();\n    try {\n      this.#write(commit);",
+    replace:
+      "in a new one`,\n    );\n    try {\n      this.#live?.file.sync();\n      this.#commits++;\n      if (!this.#live) this.#write(commit);",
+  },
+  {
+    name: "the data directory's own entry is not synced",
+    file: "src/log/directory.ts",
+    find: "  makeDurableDir(files, dir);",
+    replace: "  files.makeDir(dir);",
+  },
+  {
+    name: "places are not synced after they were made",
+    file: "src/log/directory.ts",
+    find: "  files.syncDir(dir);\n  return nodeOf",
+    replace: "  return nodeOf",
+  },
+  {
+    name: "retention goes by positions that are not durable",
+    file: "test/sim/system.ts",
+    find: "cursor.durable)) as Position",
+    replace: "cursor.position)) as Position",
+  },
+  {
+    name: "retention frees a segment too many",
+    file: "src/log/retention.ts",
+    find: "  if (next === undefined || next.base > limits.passed) return undefined;",
+    replace: "  if (next === undefined || segments[0]!.base > limits.passed) return undefined;",
+  },
+  {
+    name: "a reader goes past the durable end",
+    file: "src/log/writer.ts",
+    find: "    this.#next = position + count as Position;",
+    replace: "    this.#next = position + count as Position;\n    this.#mark.raise(this.#next, this.#sequence);",
+  },
+  {
+    name: "a reader does not look for the seal",
+    file: "src/log/reader.ts",
+    find: "    this.#lookForSeal(segment);",
+    replace: "    if (segment.commitAt(this.#offset, Infinity) === undefined) this.#lookForSeal(segment);",
+  },
+  {
+    name: "recovery takes a torn commit for a whole one",
+    file: "src/log/recover.ts",
+    find: "    if (here?.whole && here.header.first >= end.end) {",
+    replace: "    if (here && here.header.first >= end.end) {",
+  },
+  {
+    name: "recovery ends a commit early",
+    file: "src/log/recover.ts",
+    find: "    const end = tail ? findEnd(files, dir, tail, findings) : undefined;",
+    replace:
+      "    const found = tail ? findEnd(files, dir, tail, findings) : undefined;\n    const end = found && { ...found, end: Math.max(tail!.base, found.end - 1) as Position };",
+  },
+  {
+    name: "the new segment does not begin beyond what cursors have seen",
+    file: "src/log/recover.ts",
+    find: "    const base = Math.max(last, mark?.position ?? 0, ...cursors);",
+    replace: "    const base = Math.max(0, last - 1);",
+  },
+  {
+    name: "the epoch does not grow",
+    file: "src/log/writer.ts",
+    find: "    this.#epoch = epoch + 1;",
+    replace: "    this.#epoch = 1;\n    this.#next = end;\n    void epoch;",
+  },
+  {
+    name: "the cursor moves before the batch is sent",
+    file: "src/deliver/pump.ts",
+    find: "    const dead = await this.#sendAll(selection.batch, signal);",
+    replace:
+      "    cursor.advance(selection.end, { ...selection.verdicts, taken: selection.batch.length });\n    cursor.sync();\n    const dead = await this.#sendAll(selection.batch, signal);\n    if (dead !== undefined) return;",
+  },
+  {
+    name: "what the destination asks for again is forgotten",
+    file: "src/deliver/pump.ts",
+    find: "        left = result.again;",
+    replace: "        left = [];",
+  },
+  {
+    name: "what is asked for again comes after later messages",
+    file: "src/deliver/pump.ts",
+    find: "        left = result.again;",
+    replace: "        left = [...result.again].reverse();",
+  },
+  {
+    name: "a broken connection counts as sent",
+    file: "src/deliver/pump.ts",
+    find: "      if (!signal.aborted) watch.trouble(reasonOf(problem), tries + 1);\n      return undefined;",
+    replace: "      return { refused: [], again: [] };",
+  },
+  {
+    name: "refused messages are dropped",
+    file: "src/deliver/pump.ts",
+    find: "      if (result.refused.length > 0) await",
+    replace: "      if (result.refused.length < 0) await",
+  },
+  {
+    name: "dead letters are stored again after a crash",
+    file: "src/deliver/dead_letters.ts",
+    find: "if (position >= options.cursor) this.#stored.add(position);",
+    replace: "if (position < 0) this.#stored.add(position);",
+  },
+  {
+    name: "the keeper of dead letters does not wait for the disk",
+    file: "src/deliver/dead_letters.ts",
+    find: "    await this.#writer.durable();\n    for",
+    replace: "    for",
+  },
+  {
+    name: "an entry read from its middle is delivered from its beginning",
+    file: "src/deliver/select.ts",
+    find: "    for (let i = this.end - entry.position; i < messages.length; i++)",
+    replace: "    this.verdicts.filtered -= this.end - entry.position;\n    for (let i = 0; i < messages.length; i++)",
+  },
+  {
+    name: "a full disk is taken for a commit",
+    file: "src/log/writer.ts",
+    find: "      if (isNoSpace(problem)) return this.#becomeFull(problem);\n      this.#secondTry",
+    replace: "      if (isNoSpace(problem)) return;\n      this.#secondTry",
+  },
+];
+
+/** Seeds that may pass before a planted bug must have shown. */
+const seedsMax = 1500;
+
+if (import.meta.main) {
+  const wanted = planted.filter(({ name }) => Deno.args.length === 0 || name.includes(Deno.args[0]!));
+  let escaped = 0;
+  for (const bug of wanted) escaped += await isCaught(bug) ? 0 : 1;
+  console.log(`${wanted.length - escaped} of ${wanted.length} planted bugs were caught`);
+  Deno.exit(escaped === 0 ? 0 : 1);
+}
+
+async function isCaught(bug: Planted): Promise<boolean> {
+  const copy = await plant(bug);
+  const begin = performance.now();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", `${copy}/test/sim/main.ts`, "--seeds", String(seedsMax)],
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  await Deno.remove(copy, { recursive: true });
+  const how = said.match(/seed (\d+):\n\s*(.*)/)?.slice(1, 3).join(": ") ??
+    said.split("\n").find((line) => line !== "");
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+  console.log(
+    `${code === 0 ? "ESCAPED" : "caught "} ${bug.name} (${seconds} s) ${code === 0 ? "" : how?.slice(0, 110)}`,
+  );
+  return code !== 0 && said.includes("replay:");
+}
+
+/** A copy of the code beside the real one, so that its imports resolve, with the bug in it. */
+async function plant({ name, file, find, replace }: Planted): Promise<string> {
+  const root = new URL("../../", import.meta.url).pathname;
+  const copy = await Deno.makeTempDir({ prefix: "sparkngin-planted-" });
+  for (const part of ["src", "test/sim", "deno.json", "deno.lock"]) await copyAll(`${root}${part}`, `${copy}/${part}`);
+  const path = `${copy}/${file}`;
+  const text = await Deno.readTextFile(path);
+  if (text.split(find).length !== 2) throw new Error(`Cannot plant "${name}": ${file} has changed`);
+  await Deno.writeTextFile(path, text.replace(find, () => replace));
+  return copy;
+}
+
+async function copyAll(from: string, to: string): Promise<void> {
+  const { isDirectory } = await Deno.stat(from);
+  if (!isDirectory) {
+    await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+    return await Deno.copyFile(from, to);
+  }
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name } of Deno.readDir(from)) await copyAll(`${from}/${name}`, `${to}/${name}`);
+}
