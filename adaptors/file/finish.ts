@@ -5,23 +5,25 @@ import { dirsOf, openName } from "./path.ts";
 const lineFeed = 10;
 const stepBytes = 65_536;
 
-/** The files' content must be durable before. */
-export function finishAll(files: Files, dir: string, names: readonly string[]): void {
+/** The files' content must be durable before. Returns the names they got. */
+export function finishAll(files: Files, dir: string, names: readonly string[]): string[] {
   const dirs = new Set<string>();
-  for (const name of names) {
-    files.rename(join(dir, openName(name)), join(dir, freeName(files, dir, name)));
+  const got = names.map((name) => {
+    const free = freeName(name, (other) => files.exists(join(dir, other)));
+    files.rename(join(dir, openName(name)), join(dir, free));
     dirs.add(dirsOf(dir, name).at(-1)!);
-  }
+    return free;
+  });
   for (const changed of dirs) files.syncDir(changed);
+  return got;
 }
 
-/** The name itself unless a file has it already, which is never replaced. */
-function freeName(files: Files, dir: string, name: string): string {
+/** The name itself unless it is taken, for no file is ever replaced: then with a number, e.g. when messages come again by command. */
+export function freeName(name: string, taken: (name: string) => boolean): string {
   const end = name.lastIndexOf(".");
-  for (let copy = 1;; copy++) {
-    const free = copy === 1 ? name : `${name.slice(0, end)}.${copy}${name.slice(end)}`;
-    if (!files.exists(join(dir, free))) return free;
-  }
+  let free = name;
+  for (let copy = 2; taken(free); copy++) free = `${name.slice(0, end)}.${copy}${name.slice(end)}`;
+  return free;
 }
 
 /** Cuts what the ledger does not know of, and finishes the rest. What is gone was finished or removed before. */
@@ -34,11 +36,15 @@ export function finishLeft(
   const whole: string[] = [];
   for (const [name, length] of lengths) {
     const path = join(dir, openName(name));
-    if (!files.exists(path)) continue;
+    if (!files.exists(path)) {
+      // An earlier try may have renamed it and then failed to sync that.
+      syncHome(files, dir, name);
+      continue;
+    }
     const size = cut(files, path, () => length);
     if (size < length) notice(`${path} has ${size} bytes, but ${length} had been written: what is missing is lost`);
     if (size > 0) whole.push(name);
-    else files.remove(path);
+    else removeEmpty(files, dir, name);
   }
   finishAll(files, dir, whole);
 }
@@ -47,11 +53,20 @@ export function finishLeft(
 export function finishUnknown(files: Files, dir: string, names: readonly string[]): void {
   const whole: string[] = [];
   for (const name of names) {
-    const path = join(dir, openName(name));
-    if (cut(files, path, endOfLastLine) > 0) whole.push(name);
-    else files.remove(path);
+    if (cut(files, join(dir, openName(name)), endOfLastLine) > 0) whole.push(name);
+    else removeEmpty(files, dir, name);
   }
   finishAll(files, dir, whole);
+}
+
+function removeEmpty(files: Files, dir: string, name: string): void {
+  files.remove(join(dir, openName(name)));
+  syncHome(files, dir, name);
+}
+
+function syncHome(files: Files, dir: string, name: string): void {
+  const home = dirsOf(dir, name).at(-1)!;
+  if (files.exists(home)) files.syncDir(home);
 }
 
 /** Cuts the file to what `end` says, durably; its size after that. */

@@ -1,10 +1,56 @@
+/**
+ * Files: one line a message, by topic and hour, finished by rename. A line is synced before the message counts as taken, and is
+ * in the files once, crash or not (`open.ts` says why).
+ */
 import { adaptor } from "../../src/deliver/adaptor.ts";
+import { duration, type Option, optional, size, text } from "../../src/config/options.ts";
+import { Output } from "./output.ts";
+import { Template } from "./path.ts";
+
 export default adaptor({
-  summary: "",
+  summary: "files, one line a message, by topic and hour",
   promise: () => "confirmed",
   inFlight: 1,
-  options: {},
-  open() {
-    return Promise.reject(new Error("not built"));
+  options: {
+    dir: optional(text('directory of its own for the files; "out" in the data directory if left out')),
+    template: checked(
+      text(
+        "path of a file; %topic% %env% %type% %level% are the message's, %date% and %hour% when it arrived (UTC)",
+        "%topic%/%date%/%hour%",
+      ),
+      (given) => void new Template(given),
+    ),
+    suffix: checked(text('what file names end in; use ".log" with format raw', ".ndjson"), assertSuffix),
+    roll_bytes: size("a file is finished when it has this many bytes", "64MiB", 1),
+    keep: duration('finished files are removed when this old; "0s" keeps them for ever', "7d"),
+    keep_max: size("the oldest finished files are removed beyond this many bytes; 0 is no limit", "1GiB"),
+  },
+
+  async open({ dir = "", template, suffix, roll_bytes, keep, keep_max }, place, signal) {
+    signal.throwIfAborted();
+    return new Output({
+      dir: (dir || place.dir).replace(/(?<=.)\/+$/, ""),
+      template: new Template(template),
+      suffix,
+      rollBytes: roll_bytes,
+      keepMs: keep,
+      keepBytes: keep_max,
+    }, place);
   },
 });
+
+/** A text that must pass a check, which throws what was expected. */
+function checked(option: Option<string>, check: (given: string) => void): Option<string> {
+  const read = (value: unknown) => {
+    const given = option.read(value);
+    check(given);
+    return given;
+  };
+  return { ...option, read };
+}
+
+function assertSuffix(given: string): void {
+  if (!/^\.[A-Za-z0-9]{1,16}$/.test(given) || given === ".open") {
+    throw new TypeError('a dot and 1 to 16 letters or digits, and not ".open"');
+  }
+}

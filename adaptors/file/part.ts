@@ -22,10 +22,6 @@ export class Part {
     this.#lines.push(body);
     this.#bytes += body.length + 1;
   }
-  /** Nothing was added since `settle`. */
-  get quiet(): boolean {
-    return this.#lines.length === 0;
-  }
   /** How long the file will be with what was added. */
   get nextLength(): number {
     return this.length + this.#bytes;

@@ -51,10 +51,19 @@ export class Template {
     this.#fields = fieldNames.filter((name) => used.has(name));
   }
 
-  /** The same for messages that go into the same file of an hour. */
+  /** Whether messages of one hour go into the same file: what `key` says, but faster. */
   alike(a: Message, b: Message): boolean {
     for (const name of this.#fields) if (a[name] !== b[name]) return false;
     return true;
+  }
+  /** The same for messages that go into the same file, and only for those. */
+  key(message: Message): string {
+    let key = String(hourOf(message));
+    for (const name of this.#fields) {
+      const value = message[name] ?? "";
+      key += ` ${value.length} ${value}`;
+    }
+    return key;
   }
   /** Path without the position and what follows it. */
   stem(message: Message): string {
@@ -99,9 +108,9 @@ function piecesOf(part: string): Piece[] {
   });
 }
 
-/** A finished file's path. The position makes it unique; `copy` above 1 is for what was written again by command. */
-export function nameOf(stem: string, position: number, suffix: string, copy = 1): string {
-  return `${stem}-${String(position).padStart(20, "0")}${copy > 1 ? `.${copy}` : ""}${suffix}`;
+/** A finished file's path; its first position makes it unique. */
+export function nameOf(stem: string, position: number, suffix: string): string {
+  return `${stem}-${String(position).padStart(20, "0")}${suffix}`;
 }
 
 /** What a file is called while it is written. */

@@ -71,10 +71,12 @@ export class Retention {
     this.#depth = names.depth;
     this.#limits = limits;
   }
-  /** Looks at the directory again the next time, because files were finished. */
-  forget(): void {
-    this.#finished = undefined;
+  /** A file has been finished. */
+  add(name: string, bytes: number): void {
+    const known = readName(name, this.#matcher);
+    if (known) this.#finished?.push({ ...known, bytes });
   }
+  /** Removes what must go; the directory itself is looked at only the first time. */
   sweep(now: number): void {
     this.#finished ??= this.#look();
     const going = new Set(excess(this.#finished, now, this.#limits));
@@ -97,12 +99,20 @@ export class Retention {
   }
   /** The file, and the directories that are empty without it. */
   #remove(name: string): void {
-    this.#files.remove(join(this.#dir, name));
+    removeIfThere(this.#files, join(this.#dir, name));
     const parts = name.split("/");
     for (let depth = parts.length - 1; depth > 0; depth--) {
       const path = join(this.#dir, ...parts.slice(0, depth));
-      if (this.#files.list(path).length > 0) return;
-      this.#files.remove(path);
+      if (listed(this.#files, path).length > 0) return;
+      removeIfThere(this.#files, path);
     }
+  }
+}
+
+function removeIfThere(files: Files, path: string): void {
+  try {
+    files.remove(path);
+  } catch (problem) {
+    if (codeOf(problem) !== "ENOENT") throw problem;
   }
 }

@@ -63,7 +63,12 @@ export function decodeLedger(bytes: Uint8Array): LedgerState | undefined {
   return state;
 }
 
-type Line = Omit<LedgerState, "files"> & { step: number; version?: number; files: [string, number][]; finished?: string[] };
+type Line = Omit<LedgerState, "files"> & {
+  step: number;
+  version?: number;
+  files: [string, number][];
+  finished?: string[];
+};
 
 function encodeLine(line: object): Uint8Array {
   const json = JSON.stringify(line);
@@ -80,5 +85,7 @@ function checksum(json: string): string {
 }
 
 function assertVersion(found: number | undefined): void {
-  if (found !== version) throw new Error(`Cannot read ${ledgerName}: its version is ${found}, this program reads ${version}`);
+  if (found !== version) {
+    throw new Error(`Cannot read ${ledgerName}: its version is ${found}, this program reads ${version}`);
+  }
 }

@@ -42,6 +42,7 @@ export class Client implements Brokers {
   /** Topics that the brokers did not have when last asked: one of them spoils the answer for all others asked with it. */
   readonly #absent = new Set<string>();
   readonly #described = new Set<string>();
+  #describing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(kafka: Kafka, access: Access) {
@@ -78,8 +79,8 @@ export class Client implements Brokers {
     }
     const left = topics.filter((topic) => !found.has(topic));
     await Promise.all(left.map((topic) => this.#lookUpOne(topic, found)));
-    // Nothing waits for it, nothing depends on it.
-    this.#describe(topics.filter((topic) => typeof found.get(topic) === "number")).catch(() => {});
+    // No batch waits for it.
+    this.#describing = this.#describe(topics.filter((topic) => typeof found.get(topic) === "number")).catch(() => {});
     return found;
   }
 
@@ -113,7 +114,7 @@ export class Client implements Brokers {
 
   async #end(): Promise<void> {
     const over = new AbortController();
-    const ended = Promise.all([...this.#open].map(destroy)).finally(() => over.abort());
+    const ended = Promise.all([...[...this.#open].map(destroy), this.#describing]).finally(() => over.abort());
     await Promise.race([ended, this.#access.clock.sleep(1000, over.signal)]);
   }
 
@@ -210,6 +211,7 @@ export class Client implements Brokers {
   }
 
   async #administer<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+    if (this.closed) throw new Error("Client is closed");
     const admin = this.#tame(new this.#kafka.Admin({ ...this.#options(), retries: 2 }));
     try {
       return await work(admin);
@@ -230,7 +232,8 @@ export class Client implements Brokers {
       requestTimeout: Math.max(1000, timeoutMs / 3),
       timeout: Math.max(1000, timeoutMs / 3),
       retries: tries,
-      retryDelay: (_client, _operation, _attempt, _tries, problem) => pauseMs(problem, timeoutMs),
+      // What closing interrupts is tried once more by the client, and only then ends.
+      retryDelay: (_client, _operation, _attempt, _tries, problem) => this.closed ? 0 : pauseMs(problem, timeoutMs),
     };
   }
 

@@ -56,14 +56,21 @@ export default adaptor({
 });
 
 function accessOf(options: KafkaOptions, world: World, notice: Access["notice"]): Access {
-  const { brokers, client_id, compression, create_topics, timeout } = options;
-  if (brokers.length === 0) throw new TypeError("Cannot connect to Kafka: brokers is empty");
+  const { client_id, compression, create_topics, timeout } = options;
   return {
-    ...{ brokers, compression, notice, clientId: client_id, createTopics: create_topics, timeoutMs: timeout },
+    ...{ compression, notice, clientId: client_id, createTopics: create_topics, timeoutMs: timeout },
+    brokers: rotated(options.brokers, world.random),
     clock: world.clock,
     sasl: saslOf(options),
     tls: options.tls ? { ca: caOf(options.tls_ca, world), servername: options.tls_server_name } : undefined,
   };
+}
+
+/** Not always the same first: should that one hang, the next opening begins at another. */
+function rotated(brokers: readonly string[], random: () => number): readonly string[] {
+  if (brokers.length === 0) throw new TypeError("Cannot connect to Kafka: brokers is empty");
+  const first = Math.floor(random() * brokers.length);
+  return [...brokers.slice(first), ...brokers.slice(0, first)];
 }
 
 function saslOf({ sasl, username, password }: KafkaOptions): Access["sasl"] {

@@ -6,7 +6,7 @@ import { isAscii, isUtf8 } from "node:buffer";
 import { fieldLengthMax, fieldNames, type Fields, normaliseLevel, submittedMs } from "../message/message.ts";
 import type { Incoming } from "../message/wire.ts";
 import { isCookies, problemOf, reservedNames } from "./fields.ts";
-import { badMessage, type Problem, quoted } from "./problem.ts";
+import { badMessage, type Problem, quoted, shownName } from "./problem.ts";
 import { type Rules, tooLong, tooMany } from "./rules.ts";
 import { byte, Scanner } from "./scanner.ts";
 
@@ -91,7 +91,7 @@ class JsonBody {
   #dataEnd = -1;
   #stranger: string | undefined;
   /** The last topics found good in their letters, and admitted: a batch mostly has one. */
-  #topic = "";
+  #topic: string | undefined;
   #admitted: string | undefined;
 
   constructor(bytes: Uint8Array, lines: boolean, rules: Rules) {
@@ -280,7 +280,7 @@ class JsonBody {
 
   #strange(name: string): Problem {
     const detail = `Member ${quoted(name)} is no field of a message: put it in "data"`;
-    return badMessage(quoted(name).slice(1, -1), detail, this.#line);
+    return badMessage(shownName(name), detail, this.#line);
   }
   #unexpected(): Problem {
     this.#scanner.unexpected();
@@ -292,7 +292,7 @@ class JsonBody {
   }
   #fault(): Problem {
     const { fault, faultAt } = this.#scanner;
-    return badMessage(undefined, `There is ${fault} at byte ${faultAt - this.#lineStart + 1}`, this.#line);
+    return badMessage(undefined, `The message breaks at byte ${faultAt - this.#lineStart + 1}: ${fault}`, this.#line);
   }
 }
 

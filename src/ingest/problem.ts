@@ -37,11 +37,6 @@ export function badMessage(field: string | undefined, detail: string, line?: num
   return { code: "bad-message", detail, field, line };
 }
 
-/** Whether it is our trouble rather than the request's. */
-export function isUnavailable(problem: Problem): boolean {
-  return kinds[problem.code][0] >= 500;
-}
-
 export function problemAnswer(problem: Problem, headers: Record<string, string> = {}): Answer {
   const { code, detail, line, field, outcome } = problem;
   const [status, title, retryable] = kinds[code];
@@ -65,6 +60,11 @@ export function quoted(text: string): string {
     shown += next;
   }
   return `"${shown}"`;
+}
+
+/** A sender's name of something, as it may stand in `field`. */
+export function shownName(name: string): string {
+  return quoted(name).slice(1, -1);
 }
 
 function escaped(code: number): string {

@@ -1,7 +1,7 @@
 /** The query of a request: known parameters are fields, `ack` and `receipt` are for us, all others are the message's data. */
 import { fieldLengthMax, fieldNames, type Fields, normaliseLevel } from "../message/message.ts";
 import { isCookies, problemOf, reservedNames } from "./fields.ts";
-import { badMessage, type Problem, quoted } from "./problem.ts";
+import { badMessage, type Problem, quoted, shownName } from "./problem.ts";
 
 export interface Query {
   readonly fields: Fields;
@@ -85,7 +85,10 @@ function decoded(text: string): string | undefined {
 }
 
 function badEscape(name: string): Problem {
-  return badMessage(shown(name), `Parameter ${quoted(name)} holds a bad percent escape, or bytes that are no UTF-8`);
+  return badMessage(
+    shownName(name),
+    `Parameter ${quoted(name)} holds a bad percent escape, or bytes that are no UTF-8`,
+  );
 }
 
 function take(query: Draft, name: string, value: string): Problem | undefined {
@@ -125,9 +128,4 @@ function takeOther(query: Draft, name: string, value: string): void {
   if (before === undefined) query.others.set(name, value);
   else if (typeof before === "string") query.others.set(name, [before, value]);
   else before.push(value);
-}
-
-/** A name as it may stand in an answer's `field`. */
-function shown(name: string): string {
-  return quoted(name).slice(1, -1);
 }

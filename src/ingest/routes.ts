@@ -10,7 +10,7 @@ import { type BodyRules, parseBody } from "./body.ts";
 import { tooLarge } from "./encoding.ts";
 import { type Answer, BodyLost, type HttpRequest, json, pixel, text, TooLarge } from "./http.ts";
 import { Intake, type IntakeParts, type Wish } from "./intake.ts";
-import { badMessage, isProblem, type Problem, problemAnswer, quoted } from "./problem.ts";
+import { badMessage, isProblem, type Problem, problemAnswer, quoted, shownName } from "./problem.ts";
 import { dataOf, parseQuery, type Query } from "./query.ts";
 import { tooLong } from "./rules.ts";
 import { type Fill, openSender } from "./sender.ts";
@@ -250,7 +250,7 @@ function asValue(segment: string): string {
 
 function stray(name: string): Problem {
   const detail = `Parameter ${quoted(name)} is no field of a message: beside a body, put it in "data"`;
-  return badMessage(quoted(name).slice(1, -1), detail);
+  return badMessage(shownName(name), detail);
 }
 
 const oneId = badMessage("id", 'Parameter "id" can stand for one message only: give each message of the body its own');

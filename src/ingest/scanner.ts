@@ -35,10 +35,10 @@ for (const space of " \t\r\n") isSpace[space.charCodeAt(0)] = 1;
 const isLineSpace = isSpace.slice();
 isLineSpace[byte.newline] = 0;
 
-/** How many hexadecimal digits follow a backslash and this letter, plus one; 0 when it is no escape. */
-const isEscape = new Uint8Array(256);
-for (const letter of '"\\/bfnrt') isEscape[letter.charCodeAt(0)] = 1;
-isEscape[0x75] = 5;
+/** How many bytes an escape has from this letter on; 0 when the letter begins none. */
+const escapeBytes = new Uint8Array(256);
+for (const letter of '"\\/bfnrt') escapeBytes[letter.charCodeAt(0)] = 1;
+escapeBytes[0x75] = 5;
 
 const words = new Map([[0x74, "true"], [0x66, "false"], [0x6e, "null"]]);
 
@@ -212,7 +212,7 @@ export class Scanner {
 
   /** How many bytes the escape has behind its backslash; 0 when it is none. */
   #escape(at: number): number {
-    const more = at < this.#end ? isEscape[this.#bytes[at]!]! : 0;
+    const more = at < this.#end ? escapeBytes[this.#bytes[at]!]! : 0;
     for (let i = 1; i < more; i++) if (!isHex(this.#bytes[at + i])) return 0;
     return more;
   }

@@ -81,6 +81,7 @@ export class SegmentReader implements LogReader {
     if (limit !== undefined && this.#offset >= limit) return this.#moveOn();
     const commit = this.#commitHere(segment, limit ?? Infinity);
     if (commit === undefined) return this.#readOn(segment, durable);
+    if (commit.header.first > this.#position) return this.#gapTo(commit.header.first);
     if (commit.header.first + commit.header.count > this.#position) return this.#itemsOf(segment, commit);
     this.#offset = commit.next;
     return [];
@@ -117,10 +118,10 @@ export class SegmentReader implements LogReader {
   /** The whole commit at the current place. What was read before the writer went on is read again before it is judged. */
   #commitHere(segment: Segment, limit: number): Commit | undefined {
     const found = segment.commitAt(this.#offset, limit);
-    if (found?.whole && found.header.first <= this.#position) return found;
+    if (found?.whole) return found;
     segment.refresh();
     const again = segment.commitAt(this.#offset, limit);
-    return again?.whole && again.header.first <= this.#position ? again : undefined;
+    return again?.whole ? again : undefined;
   }
 
   #itemsOf(segment: Segment, commit: Commit): Item[] {

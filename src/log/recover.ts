@@ -5,11 +5,11 @@
 import { type Files, join, type World } from "../os/world.ts";
 import { peekCursors } from "./cursor.ts";
 import { DirectoryRefused, listSegments, readNumber } from "./directory.ts";
-import { firstCommitAt, type Seal } from "./format.ts";
+import { type CommitHeader, commitHeaderBytes, firstCommitAt, readRecords, type Seal } from "./format.ts";
 import type { Mark } from "./mark.ts";
 import type { Position } from "./mod.ts";
 import { setAside } from "./quarantine.ts";
-import { Segment } from "./segment.ts";
+import { type Commit, Segment } from "./segment.ts";
 
 /** Something that is not as it was accepted; shown in the log and in the status, counted as `damaged` by every destination. */
 export interface Damage {
@@ -26,10 +26,23 @@ export interface SegmentFact {
   /** Wall time of its creation, ms; 0 when its head is damaged. */
   readonly created: number;
 }
+/**
+ * Commit n+1 is written only after commit n was synced, so after a crash only the last one may be whole in the cache and not on
+ * the disk: after a failed sync the system even calls such pages clean. It is copied into a new segment before anything of it is
+ * delivered. (To write it once more in place would put an accepted commit at risk if the power goes meanwhile.)
+ */
+export interface Undecided {
+  readonly header: CommitHeader;
+  readonly records: readonly { readonly bytes: Uint8Array; readonly count: number }[];
+  /** Where the segment ends without it. */
+  readonly before: Seal;
+}
 export interface Recovered {
   readonly segments: readonly SegmentFact[];
   /** Sealing facts of the last segment: they go into the next one's header. */
   readonly tail: Seal | undefined;
+  /** The last commit, when nothing proves that it was ever synced. */
+  readonly undecided: Undecided | undefined;
   /** The position after the last message that can be read. */
   readonly end: Position;
   /** Where the next segment begins: never below what the mark or any cursor has seen. */
@@ -51,15 +64,15 @@ export function recover(world: World, dir: string, node: string, mark: Mark | un
     const tail = segments.at(-1);
     checkChain(files, dir, segments, findings);
     const end = tail ? findEnd(files, dir, tail, findings) : undefined;
-    const seal = end && trusted(files, logDir, segments, end, mark, findings);
     const cursors = [...peekCursors(files, dir).values(), ...(mark?.destinations.values() ?? [])];
     const low = readNumber(files, join(dir, "low"));
-    const last = seal?.end ?? low;
+    const last = end?.seal.end ?? low;
     const base = Math.max(last, mark?.position ?? 0, ...cursors);
     if (base > last) findings.damage(last, base, "accepted messages are missing at the end of the log");
     return {
       segments: segments.map(factOf),
-      tail: seal,
+      tail: end?.seal,
+      undecided: end && last > (mark?.position ?? 0) ? end.last : undefined,
       end: last as Position,
       base: base as Position,
       epoch: Math.max(readNumber(files, join(dir, "epoch")), ...segments.map((segment) => segment.header?.epoch ?? 0)),
@@ -126,28 +139,37 @@ function checkChain(files: Files, dir: string, segments: readonly Segment[], fin
 }
 
 /** The end of the last segment's valid commits. Damage before a later valid commit is named and passed over. */
-function findEnd(files: Files, dir: string, tail: Segment, findings: Findings): Seal {
-  let end: Seal = { segment: tail.id, length: firstCommitAt, chain: tail.chainStart(), end: tail.base };
+function findEnd(files: Files, dir: string, tail: Segment, findings: Findings): { seal: Seal; last?: Undecided } {
+  let seal: Seal = { segment: tail.id, length: firstCommitAt, chain: tail.chainStart(), end: tail.base };
+  let before = seal;
+  let last: Commit | undefined;
   const limit = tail.size();
   for (;;) {
-    const here = tail.commitAt(end.length, limit);
-    if (here?.whole && here.header.first >= end.end) {
-      end = sealAfter(tail.id, here);
-      continue;
+    const here = tail.commitAt(seal.length, limit);
+    const whole = here?.whole && here.header.first >= seal.end;
+    const next = whole ? here : tail.commitAfter(seal.length, limit, seal.end);
+    if (next === undefined) break;
+    if (!whole) {
+      // Something valid behind it proves that this was synced, and so accepted.
+      setAside(files, dir, tail.name, seal.length, tail.view(seal.length, next.offset - seal.length));
+      findings.damage(seal.end, next.header.first, `segment ${tail.name} is damaged at byte ${seal.length}`);
     }
-    const later = tail.commitAfter(end.length, limit, end.end);
-    if (later === undefined) break;
-    // Commit n+1 is written only after commit n was synced: something valid behind proves that this was accepted.
-    setAside(files, dir, tail.name, end.length, tail.view(end.length, later.offset - end.length));
-    findings.damage(end.end, later.header.first, `segment ${tail.name} is damaged at byte ${end.length}`);
-    end = sealAfter(tail.id, later);
+    before = seal;
+    seal = sealAfter(tail.id, next);
+    last = next;
   }
-  if (tail.hasBytesAfter(end.length)) {
-    findings.notes.push(
-      `an unfinished commit at byte ${end.length} of ${tail.name} is left out: it was never accepted`,
-    );
+  if (tail.hasBytesAfter(seal.length)) {
+    const where = `at byte ${seal.length} of ${tail.name}`;
+    findings.notes.push(`an unfinished commit ${where} is left out: it was never accepted`);
   }
-  return end;
+  return { seal, last: last && undecided(tail, last, before) };
+}
+
+function undecided(tail: Segment, { header, payload, offset }: Commit, before: Seal): Undecided | undefined {
+  const records = readRecords(payload, header, tail.salt, offset + commitHeaderBytes);
+  return header.count === 0
+    ? undefined
+    : { header, records: records.filter((record) => record.bytes !== undefined), before };
 }
 
 function sealAfter(
@@ -156,33 +178,4 @@ function sealAfter(
 ): Seal {
   const { next, header } = commit;
   return { segment, length: next, chain: header.crc, end: header.first + header.count as Position };
-}
-
-/**
- * After a crash the bytes past the durable mark may be valid in the cache and not on the disk, so they are written and synced
- * once more before anything of them is delivered. If that fails, the log ends at the mark.
- */
-function trusted(
-  files: Files,
-  logDir: string,
-  segments: readonly Segment[],
-  end: Seal,
-  mark: Mark | undefined,
-  findings: Findings,
-): Seal {
-  const tail = segments.at(-1)!;
-  const marked = segments.findIndex((segment) => segment.id === mark?.segment);
-  try {
-    segments.slice(Math.max(0, marked)).forEach((segment, i, open) => {
-      const from = segment.id === mark?.segment ? mark.offset : firstCommitAt;
-      const to = segment === tail ? end.length : open[i + 1]!.header?.previous?.length ?? segment.size();
-      if (marked >= 0 || segment === tail) segment.rewrite(from, to);
-    });
-    files.syncDir(logDir);
-    return end;
-  } catch (problem) {
-    if (!mark || mark.segment !== tail.id || mark.offset > end.length) throw problem;
-    findings.notes.push(`bytes after ${mark.offset} of ${tail.name} cannot be made durable; they are left out`);
-    return { segment: tail.id, length: mark.offset, chain: mark.chain, end: mark.position };
-  }
 }

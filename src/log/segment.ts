@@ -126,16 +126,6 @@ export class Segment {
     return this.view(offset, 1 << 20).some((byte) => byte !== 0);
   }
 
-  /** Writes the bytes from `from` to `to` once more, same bytes, same place, and syncs: after a crash they may be only in the cache. */
-  rewrite(from: number, to: number): void {
-    for (let at = from; at < to; at += chunkBytes) {
-      const bytes = new Uint8Array(Math.min(chunkBytes, to - at));
-      const count = this.#file.read(at, bytes);
-      this.#file.write(at, bytes.subarray(0, count));
-    }
-    this.#file.sync();
-  }
-
   close(): void {
     this.#file.close();
   }

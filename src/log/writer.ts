@@ -18,7 +18,7 @@ import {
 } from "./format.ts";
 import { encodeMark, type Mark, openMark } from "./mark.ts";
 import type { LogWriter, Position, Watermark } from "./mod.ts";
-import { recover, type Recovered, type SegmentFact } from "./recover.ts";
+import { recover, type Recovered, type SegmentFact, type Undecided } from "./recover.ts";
 import type { Slots } from "./slots.ts";
 
 /** There is no room: nothing of the request was kept, it may come again. */
@@ -132,7 +132,28 @@ export class SegmentWriter implements LogWriter {
     this.#segmentBytes = Math.min(options.segmentBytes, Math.max(1 << 20, 2 ** Math.floor(Math.log2(free / 64 || 1))));
     this.#reserveBytes = Math.min(options.reserveBytes, Math.max(2 * this.#segmentBytes, free / 16));
     this.#fillBytes = Math.min(fillBytes, this.#segmentBytes - firstCommitAt);
-    mark.raise(end, sequence);
+    if (this.recovered.undecided) this.#copyLast(this.recovered.undecided);
+    mark.raise(end, this.#sequence);
+  }
+
+  /** What the last commit says is certain only once it stands in a segment that this process has synced. */
+  #copyLast({ header, records, before }: Undecided): void {
+    const sealed = this.#seal;
+    const commit = new Commit();
+    commit.first = header.first;
+    commit.flags = header.flags;
+    for (const { bytes, count } of records) commit.add(bytes, count);
+    try {
+      this.#seal = before;
+      this.#writeEpoch();
+      this.#adopt(this.#create(commit, header));
+      this.#tryMark();
+    } catch (problem) {
+      this.#seal = sealed;
+      this.#options.report(
+        `the last commit cannot be copied to a new segment, and is taken as it is: ${textOf(problem)}`,
+      );
+    }
   }
 
   append(bytes: Uint8Array, count: number, flags = 0): Position {
@@ -327,37 +348,54 @@ export class SegmentWriter implements LogWriter {
     this.#needSpace(this.#fillBytes + commit.length);
     this.#retire();
     this.#writeEpoch();
-    const live = this.#create(commit);
+    return this.#adopt(this.#create(commit));
+  }
+
+  #adopt(live: LiveSegment): LiveSegment {
+    const { name, id, base, offset, chain } = live;
+    const end = offset === firstCommitAt ? base : this.recovered.end;
     this.#live = live;
-    this.#seal = { segment: live.id, length: firstCommitAt, chain: live.chain, end: live.base };
-    this.#segments.push({ name: live.name, id: live.id, base: live.base, bytes: 0, created: this.#world.clock.now() });
+    this.#seal = { segment: id, length: offset, chain, end };
+    this.#segments.push({ name, id, base, bytes: 0, created: this.#world.clock.now() });
     return live;
   }
 
-  /** A new segment whose first commit will be `commit`, durable with its name. */
-  #create(commit: Commit): LiveSegment {
-    const { files } = this.#world;
+  /** A new segment whose first commit will be `commit`, durable with its name; with `copied` that commit is in it already. */
+  #create(commit: Commit, copied?: { readonly time: number; readonly epoch: number }): LiveSegment {
     const id = randomId(this.#world.random);
-    const base = commit.first;
+    const [base, salt] = [commit.first, new Salt(id)];
     const name = segmentName(base, id);
     const header = this.#headerFor(id, base);
-    const first = new Uint8Array(firstCommitAt + (commit.length > fillForCommitsUpTo ? 0 : this.#fillBytes));
+    const room = (copied ? commit.length : 0) + (commit.length > fillForCommitsUpTo ? 0 : this.#fillBytes);
+    const first = new Uint8Array(firstCommitAt + room);
     first.set(header);
+    let [offset, chain] = [firstCommitAt, chainStart(header)];
+    if (copied) {
+      const sealed = commit.seal({ salt, offset, chain }, copied.time, copied.epoch);
+      first.set(sealed.bytes, offset);
+      offset += sealed.bytes.length;
+      chain = sealed.chain;
+    }
+    const file = this.#place(`${id}.tmp`, name, first);
     const capacity = Math.max(this.#segmentBytes, firstCommitAt + commit.length);
-    const temporary = join(this.#logDir, `${id}.tmp`);
-    const file = files.create(temporary);
+    return { name, id, base, file, salt, capacity, filled: first.length, offset, chain };
+  }
+
+  /** A file with these bytes under its name, both durable. */
+  #place(temporary: string, name: string, bytes: Uint8Array): OpenFile {
+    const { files } = this.#world;
+    const file = files.create(join(this.#logDir, temporary));
     try {
-      file.write(0, first);
+      file.write(0, bytes);
       file.sync();
-      files.rename(temporary, join(this.#logDir, name));
+      files.rename(join(this.#logDir, temporary), join(this.#logDir, name));
       // Without this a power cut may forget that the segment exists.
       files.syncDir(this.#logDir);
+      return file;
     } catch (problem) {
       file.close();
       throw problem;
     }
-    const [filled, chain, salt] = [first.length, chainStart(header), new Salt(id)];
-    return { name, id, base, file, salt, capacity, filled, offset: firstCommitAt, chain };
   }
 
   #headerFor(id: string, base: Position): Uint8Array {

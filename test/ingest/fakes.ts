@@ -1,13 +1,11 @@
 /** What the intake needs around it, in memory: a log that says when it is durable, requests, settings. */
-import { type Config } from "../../src/config/keys.ts";
-import { sections } from "../../src/config/keys.ts";
+import { type Config, sections } from "../../src/config/keys.ts";
 import { defaults } from "../../src/config/options.ts";
 import type { LogWriter, Position } from "../../src/log/mod.ts";
 import { decodeEntry } from "../../src/message/wire.ts";
 import type { Message } from "../../src/message/message.ts";
 import { nodeStates, Table } from "../../src/observe/table.ts";
-import type { Answer, HttpRequest } from "../../src/ingest/http.ts";
-import { TooLarge } from "../../src/ingest/http.ts";
+import { type Answer, type HttpRequest, TooLarge } from "../../src/ingest/http.ts";
 import type { Rules } from "../../src/ingest/rules.ts";
 import { type Handle, openRoutes } from "../../src/ingest/routes.ts";
 

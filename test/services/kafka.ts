@@ -62,6 +62,8 @@ export class Kafka {
   readonly #jars: string;
   readonly #setup: KafkaSetup;
   readonly #nodes: readonly Node[];
+  readonly #launched: Promise<void>[] = [];
+  #stopped = false;
 
   constructor(dir: string, jars: string, setup: KafkaSetup, nodes: readonly Node[]) {
     this.#dir = dir;
@@ -107,12 +109,12 @@ export class Kafka {
 
   /** Starts node `i` without waiting for it. */
   launch(i: number): void {
-    this.restart(i).catch(() => {});
+    this.#launched.push(this.restart(i).catch(() => {}));
   }
 
   async serves(i: number): Promise<void> {
     const node = this.#node(i);
-    for (let tries = 0; tries < 240; tries++) {
+    for (let tries = 0; tries < 240 && !this.#stopped; tries++) {
       const { success, text } = await kcat(["-b", `127.0.0.1:${node.port}`, "-L", "-m", "1"]);
       if (success && text.includes(`broker ${node.id} at`)) return;
       await pause(250);
@@ -129,6 +131,8 @@ export class Kafka {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#launched);
     await Promise.all(this.#nodes.map((_, i) => this.kill(i, "SIGKILL")));
     await Deno.remove(this.#dir, { recursive: true });
   }

@@ -1,0 +1,107 @@
+/**
+ * What opening does before anything is written: the directory is ours alone, what an earlier run left is finished, and the
+ * ledger says where we are.
+ *
+ * Why a ledger, and why nothing comes twice: a send writes its lines, syncs the files, then puts position and lengths into the
+ * ledger, syncs that, and only then resolves. The pump moves its cursor after that, and syncs it up to a second later. So:
+ *
+ * | crash | files | ledger | cursor | what happens at opening |
+ * |---|---|---|---|---|
+ * | before the ledger is durable | longer than it says, perhaps torn | as before the send | as before | cut back to its lengths; the batch comes again |
+ * | after it, before the cursor is durable | as it says | ahead of the cursor | behind | the batch comes again and is known: nothing is written |
+ * | after that | as it says | as the cursor or behind (what was filtered) | | |
+ *
+ * A file's name is in the ledger, with length 0, before the file exists: so only our own files are ever cut or removed. A file
+ * is finished (renamed) after the step that made it whole, so a name the ledger still has may be finished already: then there is
+ * no `.open` of that name any more, and nothing to do. All of this can be interrupted and done again.
+ */
+import type { Place } from "../../src/deliver/adaptor.ts";
+import { codeOf, type Files, join, type World } from "../../src/os/world.ts";
+import { finishLeft, finishUnknown, freeName } from "./finish.ts";
+import { Ledger, readLedger } from "./ledger.ts";
+import { openName, type Template } from "./path.ts";
+import { namesBelow } from "./retention.ts";
+import { ledgerName, type LedgerState } from "./wire.ts";
+
+/** Locks end with the process, so a directory stays ours when the adaptor is closed and opened again. */
+const ours = new WeakMap<World, Set<string>>();
+
+export function openLedger(dir: string, place: Place, names: { matcher: RegExp; template: Template }): Ledger {
+  const { files } = place.world;
+  makeDurable(files, dir);
+  own(dir, place);
+  const found = readLedger(files, dir);
+  if (typeof found === "string") adoptUnknown(dir, place, names, found);
+  else assertOwner(dir, found, place);
+  // Before anything is finished: what was read may be only in the cache, if its sync had failed.
+  const ledger = new Ledger(files, dir, beginning(place, found));
+  const { position, time, files: left } = ledger.state;
+  if (left.size === 0) return ledger;
+  finishLeft(files, dir, left, place.notice);
+  ledger.put({ position, time, files: [], finished: [...left.keys()] });
+  return ledger;
+}
+
+/** Where we are: as the ledger says, unless the cursor was moved by command since. */
+function beginning(place: Place, found: LedgerState | string): LedgerState {
+  const { destination, position, generation = 0 } = place as Place & { readonly generation?: number };
+  const here = { destination, generation };
+  if (typeof found === "string") return { ...here, position, time: 0, files: new Map() };
+  return found.generation === generation ? found : { ...here, position, time: 0, files: found.files };
+}
+
+function own(dir: string, { world, destination }: Place): void {
+  const mine = ours.get(world) ?? new Set();
+  ours.set(world, mine);
+  if (mine.has(dir)) return;
+  const lock = world.files.lock(join(dir, `${ledgerName}.lock`), destination);
+  if (!lock.held) {
+    throw new Error(`Cannot write files in "${dir}": another process does (destination "${lock.holder}")`);
+  }
+  mine.add(dir);
+}
+
+function assertOwner(dir: string, found: LedgerState, { destination }: Place): void {
+  if (found.destination === destination) return;
+  throw new Error(
+    `Cannot write files in "${dir}": it belongs to destination "${found.destination}". Give "${destination}" a dir of its own, ` +
+      `or remove "${join(dir, ledgerName)}" if that destination is gone`,
+  );
+}
+
+function adoptUnknown(
+  dir: string,
+  { world, notice }: Place,
+  { matcher, template }: { matcher: RegExp; template: Template },
+  found: "none" | "damaged",
+): void {
+  const { files } = world;
+  const unfinished = namesBelow(files, dir, template.depth)
+    .filter((path) => path.endsWith(openName("")))
+    .map((path) => path.slice(0, -openName("").length))
+    .filter((name) => matcher.test(name));
+  finishUnknown(files, dir, unfinished);
+  const path = join(dir, ledgerName);
+  if (found === "damaged") files.rename(path, freeName(`${path}.damaged`, (name) => files.exists(name)));
+  if (found === "none" && unfinished.length === 0) return;
+  notice(`"${path}" is ${found === "none" ? "missing" : "damaged"}: messages around here may be in the files twice`);
+}
+
+/** Makes `dir`, and its name and those above it durable, even if they are there: an earlier try may have failed before its sync. */
+function makeDurable(files: Files, dir: string): void {
+  files.makeDir(dir);
+  for (let path = dir; path !== "." && path !== "/";) {
+    path = parentOf(path);
+    try {
+      files.syncDir(path);
+    } catch (problem) {
+      // A directory that we may not even read is none that we made.
+      if (!["EACCES", "EPERM"].includes(codeOf(problem))) throw problem;
+    }
+  }
+}
+
+function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
+}
