@@ -9,9 +9,11 @@ import {
   destinationKey,
   DirectoryBusy,
   DirectoryRefused,
+  keepSpares,
   openCursor,
   peekMark,
   type Position,
+  roomFor,
 } from "../log/mod.ts";
 import { type Journal, openJournal } from "../observe/journal.ts";
 import { type Management, openManagement } from "../observe/management.ts";
@@ -90,6 +92,7 @@ class RunningNode {
   #supervisor: Supervisor | undefined;
   #management: Management | undefined;
   #stopping: Promise<void> | undefined;
+  readonly #ending = new AbortController();
   address = "";
 
   constructor(parts: NodeParts) {
@@ -142,6 +145,7 @@ class RunningNode {
       },
     });
     this.#management = await this.#openManagement();
+    this.#keepSpares();
     this.address = await this.#intake.listen(config.http.listen);
     journal.say("info", "ready", { http: this.address, management: this.managementAddress, node });
   }
@@ -152,6 +156,7 @@ class RunningNode {
 
   async #stopAll(): Promise<void> {
     const { world } = this.#parts;
+    this.#ending.abort();
     const parts = [this.#intake.stop(), this.#supervisor?.stop(), this.#management?.shutdown()];
     await Promise.race([Promise.allSettled(parts), world.clock.sleep(stopMs)]);
   }
@@ -199,6 +204,24 @@ class RunningNode {
     for (const { position, count, what } of damages) {
       journal.say("error", what, { first: position, last: position + count - 1, count });
     }
+  }
+
+  /** In main, which has nothing else to do: intake never waits for it. */
+  #keepSpares(): void {
+    const { config, world, journal } = this.#parts;
+    const room = roomFor(world.files.space(config.data), {
+      segmentBytes: config.log.segment,
+      reserveBytes: config.log.ballast,
+    });
+    keepSpares(
+      world,
+      config.data,
+      { segmentBytes: room.segmentBytes, ballastBytes: room.reserveBytes },
+      this.#ending.signal,
+    )
+      .catch((problem) =>
+        journal.say("error", `spare segments: ${problem instanceof Error ? problem.message : problem}`)
+      );
   }
 
   #openManagement(): Promise<Management> {

@@ -78,6 +78,7 @@ export const sections = {
     segment: size("size of one file of the log; smaller on small disks", "64MiB", 65_536),
     retain: duration("how long delivered messages are kept for replay", "24h"),
     retain_max: size("how much of delivered messages is kept for replay", "4GiB"),
+    recycle: flag("use the files of freed messages again; their bytes stay on the disk until then", true),
     ballast: size("disk space kept back for cursors, dead letters and an orderly stop when the disk is full", "64MiB"),
   },
 } satisfies Record<string, Fields>;

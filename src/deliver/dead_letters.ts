@@ -51,6 +51,7 @@ export class DeadLetters {
     this.#writer = new SegmentWriter(world, dir, options.node, this.#mark, {
       segmentBytes,
       reserveBytes: 0,
+      recycle: false,
       destinations: () => new Map(),
       report: options.report,
     });

@@ -77,6 +77,7 @@ class Intake {
     this.#writer = new SegmentWriter(this.#world, job.dir, job.node, this.#mark, {
       segmentBytes: job.log.segment,
       reserveBytes: job.log.ballast,
+      recycle: job.log.recycle,
       destinations: () => this.#destinations(),
       report: (text) => say({ kind: "report", text }),
     });

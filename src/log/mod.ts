@@ -80,6 +80,8 @@ export { openCursor, peekCursors } from "./cursor.ts";
 export { claimDirectory, DirectoryBusy, DirectoryRefused, nodeOf } from "./directory.ts";
 export { destinationKey, peekMark } from "./mark.ts";
 export { SegmentReader } from "./reader.ts";
+export { roomFor } from "./room.ts";
+export { keepSpares } from "./spares.ts";
 export { freeBefore } from "./retention.ts";
 export type { Damage, Recovered, SegmentFact } from "./recover.ts";
 export { NewerFormat } from "./segment.ts";

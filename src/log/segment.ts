@@ -121,9 +121,9 @@ export class Segment {
     return undefined;
   }
 
-  /** Whether anything but zeros stands from `offset` to the end of the file, looking no further than 1 MiB. */
-  hasBytesAfter(offset: number): boolean {
-    return this.view(offset, 1 << 20).some((byte) => byte !== 0);
+  /** Whether a commit was begun at `offset`: its header is right, whatever became of the rest. */
+  hasHeaderAt(offset: number): boolean {
+    return decodeCommitHeader(this.view(offset, commitHeaderBytes), 0, this.salt, offset) !== undefined;
   }
 
   close(): void {

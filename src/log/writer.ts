@@ -19,7 +19,9 @@ import {
 import { encodeMark, type Mark, openMark } from "./mark.ts";
 import type { LogWriter, Position, Watermark } from "./mod.ts";
 import { recover, type Recovered, type SegmentFact, type Undecided } from "./recover.ts";
+import { roomFor } from "./room.ts";
 import type { Slots } from "./slots.ts";
+import { dropBallast, listSpares, spareNameOf, sparesMax } from "./spares.ts";
 
 /** There is no room: nothing of the request was kept, it may come again. */
 export class LogFull extends Error {}
@@ -36,6 +38,8 @@ export interface WriterOptions {
   readonly segmentBytes: number;
   /** Kept free for cursors, dead letters and an orderly stop. */
   readonly reserveBytes: number;
+  /** Whether the room of freed messages is used again, which leaves their bytes on the disk until then. */
+  readonly recycle: boolean;
   /** How far each destination is, by its key in the mark. */
   readonly destinations: () => ReadonlyMap<string, Position>;
   /** Something an operator must know. */
@@ -128,9 +132,9 @@ export class SegmentWriter implements LogWriter {
     this.#next = base;
     this.#epoch = epoch + 1;
     this.#sequence = sequence;
-    const free = world.files.space(this.#logDir);
-    this.#segmentBytes = Math.min(options.segmentBytes, Math.max(1 << 20, 2 ** Math.floor(Math.log2(free / 64 || 1))));
-    this.#reserveBytes = Math.min(options.reserveBytes, Math.max(2 * this.#segmentBytes, free / 16));
+    const room = roomFor(world.files.space(this.#logDir), options);
+    this.#segmentBytes = room.segmentBytes;
+    this.#reserveBytes = room.reserveBytes;
     this.#fillBytes = Math.min(fillBytes, this.#segmentBytes - firstCommitAt);
     if (this.recovered.undecided) this.#copyLast(this.recovered.undecided);
     mark.raise(end, this.#sequence);
@@ -189,10 +193,21 @@ export class SegmentWriter implements LogWriter {
     if (gone.length === 0 || low === undefined) return;
     // Low-water mark, then names, then space: whatever a crash leaves of this, a start knows that nothing is missing.
     writeNumber(files, join(this.#dir, "low"), low);
-    for (const { name } of gone) files.rename(join(this.#logDir, name), join(this.#logDir, `${name}.del`));
+    const unwanted = gone.map((segment) => this.#retireName(segment)).filter((name) => name.endsWith(".del"));
+    // Not a byte of a spare is overwritten before this.
     files.syncDir(this.#logDir);
-    for (const { name } of gone) files.remove(join(this.#logDir, `${name}.del`));
+    for (const name of unwanted) files.remove(join(this.#logDir, name));
     this.#segments = this.#segments.slice(gone.length);
+  }
+
+  /** A freed segment becomes a spare, or is removed when there are enough or it is too small. */
+  #retireName({ name, bytes }: SegmentFact): string {
+    const { files } = this.#world;
+    const spare = this.#options.recycle && bytes >= this.#segmentBytes &&
+      listSpares(files, this.#logDir).length < sparesMax;
+    const retired = spare ? spareNameOf(name) : `${name}.del`;
+    files.rename(join(this.#logDir, name), join(this.#logDir, retired));
+    return retired;
   }
 
   facts(): WriterFacts {
@@ -362,39 +377,58 @@ export class SegmentWriter implements LogWriter {
 
   /** A new segment whose first commit will be `commit`, durable with its name; with `copied` that commit is in it already. */
   #create(commit: Commit, copied?: { readonly time: number; readonly epoch: number }): LiveSegment {
-    const id = randomId(this.#world.random);
+    const spare = copied || commit.length > this.#segmentBytes ? undefined : this.#openSpare();
+    const id = this.#newId(spare?.id);
     const [base, salt] = [commit.first, new Salt(id)];
     const name = segmentName(base, id);
     const header = this.#headerFor(id, base);
-    const room = (copied ? commit.length : 0) + (commit.length > fillForCommitsUpTo ? 0 : this.#fillBytes);
-    const first = new Uint8Array(firstCommitAt + room);
-    first.set(header);
     let [offset, chain] = [firstCommitAt, chainStart(header)];
+    const room = (copied ? commit.length : 0) + (commit.length > fillForCommitsUpTo ? 0 : this.#fillBytes);
+    const first = new Uint8Array(firstCommitAt + (spare ? 0 : room));
+    first.set(header);
     if (copied) {
       const sealed = commit.seal({ salt, offset, chain }, copied.time, copied.epoch);
       first.set(sealed.bytes, offset);
       offset += sealed.bytes.length;
       chain = sealed.chain;
     }
-    const file = this.#place(`${id}.tmp`, name, first);
-    const capacity = Math.max(this.#segmentBytes, firstCommitAt + commit.length);
-    return { name, id, base, file, salt, capacity, filled: first.length, offset, chain };
+    const file = spare?.file ?? this.#world.files.create(join(this.#logDir, `${id}.tmp`));
+    this.#place(file, spare?.name ?? `${id}.tmp`, name, first);
+    const filled = spare?.bytes ?? first.length;
+    const capacity = Math.max(this.#segmentBytes, firstCommitAt + commit.length, filled);
+    return { name, id, base, file, salt, capacity, filled, offset, chain };
   }
 
-  /** A file with these bytes under its name, both durable. */
-  #place(temporary: string, name: string, bytes: Uint8Array): OpenFile {
+  /** Begins a file with these bytes and gives it its name, both durable. */
+  #place(file: OpenFile, from: string, to: string, bytes: Uint8Array): void {
     const { files } = this.#world;
-    const file = files.create(join(this.#logDir, temporary));
     try {
       file.write(0, bytes);
       file.sync();
-      files.rename(join(this.#logDir, temporary), join(this.#logDir, name));
+      files.rename(join(this.#logDir, from), join(this.#logDir, to));
       // Without this a power cut may forget that the segment exists.
       files.syncDir(this.#logDir);
-      return file;
     } catch (problem) {
       file.close();
       throw problem;
+    }
+  }
+
+  #openSpare():
+    | { readonly file: OpenFile; readonly name: string; readonly id: string; readonly bytes: number }
+    | undefined {
+    const { files } = this.#world;
+    const name = listSpares(files, this.#logDir)[0];
+    if (name === undefined) return undefined;
+    const file = files.open(join(this.#logDir, name));
+    return { file, name, id: name.slice(0, 16), bytes: file.size() };
+  }
+
+  /** An id whose checksums differ from those of the file's former life. */
+  #newId(former: string | undefined): string {
+    for (;;) {
+      const id = randomId(this.#world.random);
+      if (former === undefined || new Salt(id).at(0) !== new Salt(former).at(0)) return id;
     }
   }
 
@@ -437,7 +471,10 @@ export class SegmentWriter implements LogWriter {
     this.#state = "full";
     this.#options.report("the disk is full: refusing messages until there is room");
     // A write that broke off may have left bytes behind the last commit; our own look at the free space left none.
-    if (!(problem instanceof NoRoom)) this.#abandon();
+    if (!(problem instanceof NoRoom)) {
+      this.#abandon();
+      dropBallast(this.#world.files, this.#logDir);
+    }
     void this.#watchSpace();
   }
 

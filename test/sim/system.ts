@@ -6,6 +6,7 @@ import {
   claimDirectory,
   destinationKey,
   freeBefore,
+  keepSpares,
   LocalWatermark,
   LogFull,
   LogStopped,
@@ -135,11 +136,13 @@ export class Node {
     this.writer = new SegmentWriter(world, dir, node, this.mark, {
       segmentBytes: 65_536,
       reserveBytes: 65_536,
+      recycle: true,
       destinations: () => new Map(this.pumps.map(({ name, cursor }) => [destinationKey(name), cursor.position])),
       report: (text) => reports.push(text),
     });
     for (const name of setup.destinations) this.#start(name, node);
     void this.#retain();
+    void keepSpares(world, dir, { segmentBytes: 65_536, ballastBytes: 65_536 }, this.#stop.signal).catch(() => {});
   }
 
   get position(): Position {

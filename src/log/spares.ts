@@ -1,0 +1,112 @@
+/**
+ * Room made ahead of need: spare segments, full of zeros or of what freed messages left, so that a roll costs a rename and every
+ * commit overwrites blocks that are there; and the ballast, which is given up when the disk is full so that cursors, dead letters
+ * and an orderly stop still work.
+ */
+import { codeOf, type Files, isNoSpace, join, type World } from "../os/world.ts";
+import { parseSegmentName, randomId } from "./format.ts";
+
+export const sparesMax = 4;
+const ballastName = "ballast";
+const stepBytes = 1 << 20;
+/** 50 MB/s at most: intake has the disk first. */
+const stepPauseMs = 20;
+const lookEveryMs = 500;
+/** Spares are made only while so many segments would fit. */
+const freeSegments = 16;
+
+export interface SparesOptions {
+  readonly segmentBytes: number;
+  readonly ballastBytes: number;
+}
+
+/** The spare files of a log's directory. */
+export function listSpares(files: Files, logDir: string): string[] {
+  return files.list(logDir).filter((name) => name.endsWith(".spare"));
+}
+
+/** A freed segment's name as a spare, or undefined when its room is to be given back. */
+export function spareNameOf(segmentName: string): string {
+  return `${parseSegmentName(segmentName)!.segment}.spare`;
+}
+
+/** Gives up the ballast; true when there was one. */
+export function dropBallast(files: Files, logDir: string): boolean {
+  try {
+    files.remove(join(logDir, ballastName));
+    return true;
+  } catch (problem) {
+    if (codeOf(problem) === "") throw problem;
+    return false;
+  }
+}
+
+/** Runs beside the writer, in a thread of its own choice, until `signal` aborts. A full or failing disk only makes it wait. */
+export async function keepSpares(
+  world: World,
+  dir: string,
+  options: SparesOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const keeper = new Keeper(world, join(dir, "log"), options, signal);
+  while (!signal.aborted) {
+    await keeper.look();
+    await world.clock.sleep(lookEveryMs, signal);
+  }
+}
+
+class Keeper {
+  readonly #world: World;
+  readonly #logDir: string;
+  readonly #options: SparesOptions;
+  readonly #signal: AbortSignal;
+
+  constructor(world: World, logDir: string, options: SparesOptions, signal: AbortSignal) {
+    this.#world = world;
+    this.#logDir = logDir;
+    this.#options = options;
+    this.#signal = signal;
+  }
+
+  async look(): Promise<void> {
+    const { files } = this.#world;
+    const { segmentBytes, ballastBytes } = this.#options;
+    try {
+      if (listSpares(files, this.#logDir).length === 0 && this.#hasRoom(segmentBytes)) {
+        await this.#make(`${randomId(this.#world.random)}.spare`, segmentBytes);
+      }
+      if (!files.exists(join(this.#logDir, ballastName)) && this.#hasRoom(ballastBytes)) {
+        await this.#make(ballastName, ballastBytes);
+      }
+    } catch (problem) {
+      if (codeOf(problem) === "") throw problem;
+    }
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#world.files.space(this.#logDir) > bytes + freeSegments * this.#options.segmentBytes;
+  }
+
+  /** Fills a file step by step; it gets its name when all of it is on the disk. */
+  async #make(name: string, bytes: number): Promise<void> {
+    const { files, clock } = this.#world;
+    const temporary = join(this.#logDir, `${name}.tmp`);
+    if (files.exists(temporary)) files.remove(temporary);
+    const file = files.create(temporary);
+    try {
+      for (let at = 0; at < bytes; at += stepBytes) {
+        file.write(at, new Uint8Array(Math.min(stepBytes, bytes - at)));
+        file.sync();
+        await clock.sleep(stepPauseMs, this.#signal);
+        if (this.#signal.aborted) return files.remove(temporary);
+      }
+      files.rename(temporary, join(this.#logDir, name));
+      files.syncDir(this.#logDir);
+    } catch (problem) {
+      if (isNoSpace(problem)) files.remove(temporary);
+      throw problem;
+    } finally {
+      file.close();
+    }
+  }
+}
