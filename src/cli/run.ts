@@ -67,7 +67,7 @@ function explained(problem: unknown, dir: string): CommandError {
   if (problem instanceof DirectoryBusy || code === "DirectoryBusy") return new CommandError(exitCodes.locked, text);
   if (problem instanceof DirectoryRefused) return new CommandError(exitCodes.badData, text);
   if (isNoSpace(problem)) return new CommandError(exitCodes.diskFull, `Cannot start in "${dir}": the disk is full`);
-  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOENT"].includes(code)) {
+  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOENT", "EEXIST"].includes(code)) {
     return new CommandError(
       exitCodes.notWritable,
       `Cannot write to directory "${dir}": ${text}; check its owner and rights`,

@@ -25,6 +25,8 @@ export interface PumpParts {
 export interface PumpWatch {
   /** It goes well, with `tries` 0, or the `tries`-th try in a row has failed. */
   trouble(text: string | undefined, tries: number): void;
+  /** A batch is about to be sent. */
+  begun(selection: Selection): void;
   /** The cursor has moved; `sent` went to the destination in `ms`. */
   advanced(selection: Selection, sent: { readonly bytes: number; readonly ms: number }): void;
   synced(): void;
@@ -46,7 +48,7 @@ export class Pump {
 
   /** Until `signal` aborts. Rejects only when our own files fail. */
   async run(signal: AbortSignal): Promise<void> {
-    const { reader, cursor, limit, selector } = this.#parts;
+    const { world, reader, cursor, limit, selector } = this.#parts;
     try {
       while (!signal.aborted) {
         const items = reader.next(limit);
@@ -56,6 +58,8 @@ export class Pump {
         }
         const selection = select(items, cursor.position, selector);
         await this.#deliver(selection, signal);
+        // An adaptor that never has to wait would keep the thread from hearing that it should stop.
+        await new Promise<void>((resolve) => world.clock.turn(resolve));
       }
     } finally {
       await this.#letGo();
@@ -67,6 +71,7 @@ export class Pump {
   async #deliver(selection: Selection, signal: AbortSignal): Promise<void> {
     const { cursor, watch, world } = this.#parts;
     const begin = world.clock.elapsed();
+    watch.begun(selection);
     for (const text of selection.lost) watch.lost(text);
     const dead = await this.#sendAll(selection.batch, signal);
     if (dead === undefined) return;

@@ -9,8 +9,8 @@ export interface Selection {
   /** The position after the last item. */
   readonly end: Position;
   readonly verdicts: Counts;
-  /** Arrival of the last message, ms; for the lag. */
-  readonly time: number;
+  /** When the first of them was committed, ms since 1970; 0 when none can be read. For the lag. */
+  readonly since: number;
   /** Ranges that cannot be delivered, for the operator. */
   readonly lost: readonly string[];
 }
@@ -44,7 +44,7 @@ class Selecting implements Selection {
     damaged: 0,
   };
   end: Position;
-  time = 0;
+  since = 0;
   readonly #selector: Selector;
 
   constructor(from: Position, selector: Selector) {
@@ -60,7 +60,7 @@ class Selecting implements Selection {
 
   entry(entry: Entry): void {
     const upTo = entry.position + entry.count as Position;
-    this.time = entry.time;
+    this.since ||= entry.time;
     let messages: Message[];
     try {
       messages = decodeEntry(entry.bytes);

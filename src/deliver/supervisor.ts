@@ -19,7 +19,7 @@ export interface SupervisorParts {
 
 /** What a destination's code may keep on its heap; its batches are bounded by `batch_bytes`. */
 const heapMiB = 256;
-const stopMs = 3000;
+const stopMs = 700;
 
 export class Supervisor {
   readonly #parts: SupervisorParts;

@@ -111,12 +111,12 @@ function watching(cells: DestinationCells, cursor: Shown): PumpWatch {
       } else if (text !== lastText || tries % 10 === 1) say({ kind: "trouble", text, tries });
       lastText = text ?? "";
     },
-    advanced(selection, { bytes, ms }) {
+    begun: ({ since }) => cells.set("since", since),
+    advanced(_selection, { bytes, ms }) {
       show(cells, cursor);
       cells.add("batches", 1);
       cells.add("bytes", bytes);
       cells.add("sendMicros", Math.round(ms * 1000));
-      if (selection.time > 0) cells.set("lastTime", selection.time);
     },
     synced: () => cells.set("durable", cursor.durable),
     lost: (text) => say({ kind: "lost", text }),

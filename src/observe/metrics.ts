@@ -94,7 +94,11 @@ function destinationFamilies(facts: NodeFacts): Family[] {
       samples: messages,
     },
     gauge("pending_messages", "Messages in the log the destination is not done with.", ({ status }) => status.pending),
-    gauge("lag_seconds", "Age of the last message handled while others wait, else 0.", ({ status }) => status.lag_s),
+    gauge(
+      "lag_seconds",
+      "How long the oldest message under way has waited since its commit; 0 when none waits.",
+      ({ status }) => status.lag_s,
+    ),
     gauge("conserved", "1 when every position has exactly one verdict.", ({ status }) => status.conserved ? 1 : 0),
     ...destinationMetrics.map(([name, type, help, cell, unit = 1]): Family => ({
       name: `destination_${name}`,

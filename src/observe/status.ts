@@ -134,7 +134,7 @@ export function destinationStatus(facts: NodeFacts, number: number): Destination
     position,
     pending,
     ...counts,
-    lag_s: pending > 0 ? lag(facts, cells.get("lastTime")) : 0,
+    lag_s: pending > 0 ? lag(facts, cells.get("since")) : 0,
     tries: cells.get("tries"),
     last_error: lastError,
     required,
@@ -171,9 +171,9 @@ function sum(counts: Counts): number {
   return verdicts.reduce((total: number, verdict: Verdict) => total + counts[verdict], 0);
 }
 
-/** How old the message last handled is. Before the first one: as long as we run, which is the least it can be. */
-function lag({ now, started }: NodeFacts, lastTime: number): number {
-  return Math.max(0, now - (lastTime || started)) / 1000;
+/** How long the oldest message under way has waited. Before the first one: as long as we run, which is the least it can be. */
+function lag({ now, started }: NodeFacts, since: number): number {
+  return Math.max(0, now - (since || started)) / 1000;
 }
 
 function uptime({ now, started }: NodeFacts): number {

@@ -36,7 +36,7 @@ const destinationCells = [
   "batches",
   "bytes",
   "sendMicros",
-  "lastTime",
+  "since",
   "deadBytes",
 ] as const;
 export type DestinationCell = (typeof destinationCells)[number];

@@ -30,7 +30,7 @@ function fillBus(table: Table): void {
   bus.set("filtered", 4);
   bus.set("dead", 1);
   bus.set("state", destinationStates.indexOf("waiting"));
-  bus.set("lastTime", now - 2500);
+  bus.set("since", now - 2500);
   bus.set("tries", 4);
   bus.set("generation", 1);
   bus.set("sendMicros", 250_000);

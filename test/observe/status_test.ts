@@ -60,7 +60,7 @@ Deno.test("a destination that has caught up has no lag, however old its last mes
 
 Deno.test("a destination that has handled nothing yet lags since the start", () => {
   const facts = someFacts();
-  facts.table.destination(0).set("lastTime", 0);
+  facts.table.destination(0).set("since", 0);
   assert.equal(fullStatus(facts).destinations[0]!.lag_s, 61.5);
 });
 

@@ -174,7 +174,7 @@ export class Node {
           cursor: cursor.position,
           report: (text) => reports.push(text),
         }),
-      watch: { trouble() {}, advanced() {}, synced() {}, lost: (text) => reports.push(text) },
+      watch: { trouble() {}, begun() {}, advanced() {}, synced() {}, lost: (text) => reports.push(text) },
     });
     this.pumps.push({ name, cursor, done: pump.run(this.#stop.signal).catch(() => {}) });
   }
