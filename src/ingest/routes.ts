@@ -3,6 +3,7 @@
  * of its own, a `URL` or a map of headers.
  */
 import type { Sections } from "../config/keys.ts";
+import { LogFull, type LogWriter } from "../log/mod.ts";
 import { type Fields, submittedMs } from "../message/message.ts";
 import type { Incoming } from "../message/wire.ts";
 import { type NodeState, nodeStates, type Table } from "../observe/table.ts";
@@ -64,7 +65,7 @@ class Routes {
 
   #table(): Map<string, Route> {
     const paths = new Map<string, Route>();
-    const { status, table } = this.#parts;
+    const { status, table, log } = this.#parts;
     for (const root of this.#roots) {
       paths.set(`${root}/log`, (request, search) => this.#log(request, search));
       paths.set(`${root}/log.gif`, (request, search) => this.#pixel(request, search));
@@ -75,7 +76,7 @@ class Routes {
     for (const root of new Set(["", ...this.#roots])) {
       paths.set(`${root}/`, reading((request) => this.#welcome(request)));
       paths.set(`${root}/livez`, reading(() => text("alive\n")));
-      paths.set(`${root}/readyz`, reading(() => readiness(table)));
+      paths.set(`${root}/readyz`, reading(() => readiness(table, log)));
     }
     return paths;
   }
@@ -189,10 +190,16 @@ class Routes {
   }
 }
 
-/** Not ready exactly when a request would get 503. */
-function readiness(table: Table): Answer {
+/** Not ready exactly when a request would get 503: where no commit of late has shown that the log works, one is made. */
+async function readiness(table: Table, log: LogWriter): Promise<Answer> {
   const state = nodeStates[table.get("state")]!;
-  return state === "ready" ? text("ready\n") : problemAnswer(notReady[state]);
+  if (state === "starting" || state === "stopping") return problemAnswer(notReady[state]);
+  try {
+    await log.probe();
+    return text("ready\n");
+  } catch (problem) {
+    return problemAnswer(problem instanceof LogFull ? notReady.full : notReady.stopped);
+  }
 }
 
 const notReady: Readonly<Record<Exclude<NodeState, "ready">, Problem>> = {
@@ -203,10 +210,10 @@ const notReady: Readonly<Record<Exclude<NodeState, "ready">, Problem>> = {
 };
 
 /** An endpoint that only tells. */
-function reading(answer: (request: HttpRequest) => Answer): Route {
-  return (request) => {
-    if (request.method === "GET") return answer(request);
-    if (request.method === "HEAD") return { ...answer(request), body: undefined };
+function reading(answer: (request: HttpRequest) => Answer | Promise<Answer>): Route {
+  return async (request) => {
+    if (request.method === "GET") return await answer(request);
+    if (request.method === "HEAD") return { ...await answer(request), body: undefined };
     return notAllowed(request.method, "GET, HEAD");
   };
 }

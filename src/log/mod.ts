@@ -30,7 +30,7 @@ export interface LogWriter {
   append(bytes: Uint8Array, count: number): Position;
   /** Resolves once everything appended so far would survive a power cut; the same promise for all of one commit. */
   durable(): Promise<void>;
-  /** Commits even if nothing was appended: the self-probe. */
+  /** Resolves when the log works: by a commit of the last ten seconds, else by an empty one. Rejects when a request would be refused. */
   probe(): Promise<void>;
   /** Gives back the disk space of whole segments that end before `before`. */
   trim(before: Position): void;

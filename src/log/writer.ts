@@ -61,6 +61,8 @@ const fillBytes = 1 << 20;
 /** Beyond this a commit brings its own bytes: filling ahead of it would write everything twice. */
 const fillForCommitsUpTo = 1 << 16;
 const markEveryMs = 1000;
+/** A commit says for so long that the log works. */
+const probeAfterMs = 10_000;
 const spaceEveryMs = 500;
 const zeros = new Uint8Array(fillBytes);
 
@@ -112,6 +114,8 @@ export class SegmentWriter implements LogWriter {
   #stopCause: unknown;
   #markWaits = false;
   #commits = 0;
+  /** Monotonic; long ago at first. */
+  #committedAt = -Infinity;
   #syncMs = 0;
   readonly #timers = new AbortController();
 
@@ -178,9 +182,9 @@ export class SegmentWriter implements LogWriter {
     return this.#groups.at(-1)?.promise ?? this.#settled;
   }
 
-  /** Rejects when a request would be refused. */
   probe(): Promise<void> {
     if (this.#state !== "ready" || this.#closing) return Promise.reject(this.#refusal());
+    if (this.#world.clock.elapsed() - this.#committedAt < probeAfterMs) return Promise.resolve();
     if (this.#groups.length === 0) this.#groupFor(0).commit.first = this.#next;
     return this.durable();
   }
@@ -331,6 +335,7 @@ export class SegmentWriter implements LogWriter {
     live.file.sync();
     this.#syncMs += this.#world.clock.elapsed() - begin;
     this.#commits++;
+    this.#committedAt = this.#world.clock.elapsed();
     live.offset += bytes.length;
     live.chain = chain;
     this.#seal = { segment: live.id, length: live.offset, chain, end: commit.first + commit.count as Position };

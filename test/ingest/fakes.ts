@@ -42,7 +42,9 @@ export class FakeLog implements LogWriter {
   get messages(): Message[] {
     return this.entries.flatMap((entry) => decodeEntry(entry));
   }
-  async probe(): Promise<void> {}
+  async probe(): Promise<void> {
+    if (this.refusal) throw this.refusal;
+  }
   trim(): void {}
   async close(): Promise<void> {}
 }

@@ -325,10 +325,15 @@ Deno.test("M1.4 status, stat and the heartbeat", async () => {
 });
 
 Deno.test("P21 readyz says what a request would meet", async () => {
-  const { table, ask } = openNode();
+  const { table, log, ask } = openNode();
+  const refusals: Record<string, Error> = {
+    full: new LogFull("full"),
+    stopped: new LogStopped("stopped", "refused"),
+  };
   const wanted = { starting: 503, ready: 200, full: 503, stopped: 503, stopping: 503 };
   for (const [number, state] of nodeStates.entries()) {
     table.set("state", number);
+    log.refusal = refusals[state];
     const answer = await ask("/readyz");
     assert.equal(answer.status, wanted[state], state);
     assert.equal((await ask("/livez")).status, 200);
