@@ -39,7 +39,8 @@ export function openCursor(
   const begin = origin === "new" ? places.fresh : places.lost;
   const from = read ?? { node, generation: 1, start: begin, position: begin, counts: noCounts };
   const cursor = new SlotCursor(slots, from, origin);
-  if (!read) cursor.sync();
+  // What was read may stand in the cache alone, left by a process whose sync failed: retention must not go by it.
+  cursor.sync();
   return cursor;
 }
 
