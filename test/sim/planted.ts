@@ -104,12 +104,6 @@ export const planted: readonly Planted[] = [
     replace: "      previous: this.#seal && { ...this.#seal, length: 1 << 30 },",
   },
   {
-    name: "an opened cursor is believed to be durable",
-    file: "src/log/cursor.ts",
-    find: "  cursor.sync();\n  return cursor;",
-    replace: "  if (!read) cursor.sync();\n  return cursor;",
-  },
-  {
     name: "the cursor moves before the batch is sent",
     file: "src/deliver/pump.ts",
     find: "    const dead = await this.#sendAll(selection.batch, signal);",
