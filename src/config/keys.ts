@@ -96,6 +96,7 @@ export const destinationKeys = {
   format: choice("how a message is written", ["json", "raw"], "json"),
   batch: whole("most messages sent at once", 5000, 1, 100_000),
   batch_bytes: size("most bytes sent at once, about", "1MiB", 1024),
+  linger: duration("how long to gather messages after a batch that was not full", "20ms"),
   deadline: duration("how long one batch may take before the connection is given up", "60s"),
   dead_max: size("room for messages this destination refuses for good; full, it pauses", "256MiB", 1_048_576),
 } satisfies Fields;

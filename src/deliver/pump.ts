@@ -14,6 +14,8 @@ export interface PumpParts {
   readonly mark: Watermark;
   readonly selector: Selector;
   readonly limit: { readonly count: number; readonly bytes: number };
+  /** How long to gather after a batch that was not full. */
+  readonly lingerMs: number;
   readonly deadlineMs: number;
   /** Opens the adaptor; rejects when the destination is not there. */
   readonly open: (signal: AbortSignal) => Promise<Adaptor>;
@@ -48,7 +50,7 @@ export class Pump {
 
   /** Until `signal` aborts. Rejects only when our own files fail. */
   async run(signal: AbortSignal): Promise<void> {
-    const { world, reader, cursor, limit, selector } = this.#parts;
+    const { reader, cursor, limit, selector } = this.#parts;
     try {
       while (!signal.aborted) {
         const items = reader.next(limit);
@@ -58,14 +60,22 @@ export class Pump {
         }
         const selection = select(items, cursor.position, selector);
         await this.#deliver(selection, signal);
-        // An adaptor that never has to wait would keep the thread from hearing that it should stop.
-        await new Promise<void>((resolve) => world.clock.turn(resolve));
+        await this.#gather(selection, signal);
       }
     } finally {
       await this.#letGo();
       cursor.sync();
       this.#parts.watch.synced();
     }
+  }
+
+  /** A destination that keeps up gets larger batches less often: many small ones would take the disk and the cores from intake. */
+  async #gather(selection: Selection, signal: AbortSignal): Promise<void> {
+    const { world, limit, lingerMs } = this.#parts;
+    const full = selection.count >= limit.count / 2 || selection.bytes >= limit.bytes / 2;
+    if (!full) return await world.clock.sleep(lingerMs, signal);
+    // An adaptor that never has to wait would keep the thread from hearing that it should stop.
+    await new Promise<void>((resolve) => world.clock.turn(resolve));
   }
 
   async #deliver(selection: Selection, signal: AbortSignal): Promise<void> {

@@ -8,6 +8,9 @@ export interface Selection {
   readonly batch: readonly Delivery[];
   /** The position after the last item. */
   readonly end: Position;
+  /** Messages and bytes read for it, whatever became of them. */
+  readonly count: number;
+  readonly bytes: number;
   readonly verdicts: Counts;
   /** When the first of them was committed, ms since 1970; 0 when none can be read. For the lag. */
   readonly since: number;
@@ -44,6 +47,8 @@ class Selecting implements Selection {
     damaged: 0,
   };
   end: Position;
+  count = 0;
+  bytes = 0;
   since = 0;
   readonly #selector: Selector;
 
@@ -60,6 +65,8 @@ class Selecting implements Selection {
 
   entry(entry: Entry): void {
     const upTo = entry.position + entry.count as Position;
+    this.count += entry.count;
+    this.bytes += entry.bytes.length;
     this.since ||= entry.time;
     let messages: Message[];
     try {

@@ -55,6 +55,7 @@ async function work(job: DestinationJob): Promise<void> {
     mark,
     selector: { node, wants: filterOf(destination.filter ?? {}), format: formatter(destination.format) },
     limit: { count: destination.batch, bytes: destination.batch_bytes },
+    lingerMs: destination.linger,
     deadlineMs: destination.deadline,
     open: opener(job, world, cursor),
     deadLetters: () => dead ??= openDeadLetters(job, world, cursor.position),

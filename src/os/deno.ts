@@ -11,8 +11,8 @@ class DenoFiles implements Files {
   create(path: string): OpenFile {
     return new DenoFile(Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o640 }));
   }
-  open(path: string): OpenFile {
-    return new DenoFile(Deno.openSync(path, { read: true, write: true }));
+  open(path: string, to?: "read"): OpenFile {
+    return new DenoFile(Deno.openSync(path, { read: true, write: to !== "read" }));
   }
   exists(path: string): boolean {
     try {
@@ -43,21 +43,39 @@ class DenoFiles implements Files {
   }
   lock(path: string, holder: string): Lock {
     const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o640 });
-    if (!file.tryLockSync(true)) {
-      const bytes = new Uint8Array(256);
-      const count = file.readSync(bytes) ?? 0;
+    if (!file.tryLockSync(true) && !triedAgain(file)) {
+      const other = holderIn(file);
       file.close();
-      return { held: false, holder: new TextDecoder().decode(bytes.subarray(0, count)).trim() };
+      return { held: false, holder: other };
     }
     file.truncateSync(0);
     file.writeSync(new TextEncoder().encode(`${holder}\n`));
     held.push(file);
     return { held: true };
   }
+  holder(path: string): string | undefined {
+    if (!this.exists(path)) return undefined;
+    using file = Deno.openSync(path, { read: true });
+    if (!file.tryLockSync(false)) return holderIn(file) || "another process";
+    file.unlockSync();
+    return undefined;
+  }
   space(path: string): number {
     const { bavail, bsize } = statfsSync(path);
     return bavail * bsize;
   }
+}
+
+/** Who only asks whether the lock is held has it for an instant: that must not stop a start. */
+function triedAgain(file: Deno.FsFile): boolean {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  return file.tryLockSync(true);
+}
+
+function holderIn(file: Deno.FsFile): string {
+  const bytes = new Uint8Array(256);
+  const count = file.readSync(bytes) ?? 0;
+  return new TextDecoder().decode(bytes.subarray(0, count)).trim();
 }
 
 /** Locks last as long as their handle: kept here so that no collection of garbage closes one. */

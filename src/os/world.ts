@@ -17,8 +17,8 @@ export interface World {
 export interface Files {
   /** Fails with EEXIST if `path` exists. */
   create(path: string): OpenFile;
-  /** For reading and writing; fails with ENOENT if there is no such file. */
-  open(path: string): OpenFile;
+  /** For reading and writing, or for reading alone; fails with ENOENT if there is no such file. */
+  open(path: string, to?: "read"): OpenFile;
   exists(path: string): boolean;
   /** Names of files and directories in `dir`, sorted. Fails with ENOENT if there is no such directory. */
   list(dir: string): string[];
@@ -31,6 +31,8 @@ export interface Files {
   syncDir(dir: string): void;
   /** Held for the life of the process. When another holds it: what that one wrote of itself. */
   lock(path: string, holder: string): Lock;
+  /** What the holder of the lock wrote of itself; undefined when nobody holds it. Asks only: the lock is free afterwards. */
+  holder(path: string): string | undefined;
   /** Bytes free for us on the file system of `path`. */
   space(path: string): number;
 }

@@ -104,6 +104,9 @@ export class Disk {
     this.#locks.set(name, holder);
     return undefined;
   }
+  holder(path: string): string | undefined {
+    return this.#locks.get(parts(path).join("/"));
+  }
   unlockAll(): void {
     this.#locks.clear();
   }

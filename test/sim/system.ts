@@ -165,6 +165,7 @@ export class Node {
       mark: this.mark,
       selector: { node, wants: () => true, format: (message) => message.data },
       limit: { count: 20, bytes: 100_000 },
+      lingerMs: 5,
       deadlineMs: 5000,
       open: () => Promise.resolve(new FakeDestination(world, received, weather)),
       deadLetters: () =>

@@ -25,6 +25,7 @@ export type Call =
   | "remove"
   | "syncDir"
   | "lock"
+  | "holder"
   | "space"
   | "read"
   | "write"
@@ -246,6 +247,10 @@ class SimFiles implements Files {
     this.#count("lock", path);
     const other = this.#disk.lock(path, holder);
     return other === undefined ? { held: true } : { held: false, holder: other };
+  }
+  holder(path: string): string | undefined {
+    this.#count("holder", path);
+    return this.#disk.holder(path);
   }
   space(path: string): number {
     this.#count("space", path);
