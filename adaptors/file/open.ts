@@ -35,16 +35,26 @@ export function openLedger(dir: string, place: Place, names: { matcher: RegExp; 
   else assertOwner(dir, found, place);
   // Before anything is finished: what was read may be only in the cache, if its sync had failed.
   const ledger = new Ledger(files, dir, beginning(place, found));
-  const { position, time, files: left } = ledger.state;
-  if (left.size === 0) return ledger;
-  finishLeft(files, dir, left, place.notice);
-  ledger.put({ position, time, files: [], finished: [...left.keys()] });
+  try {
+    settleLeft(ledger, dir, place);
+  } catch (problem) {
+    ledger.close();
+    throw problem;
+  }
   return ledger;
+}
+
+/** Cuts and finishes what the ledger says was being written. */
+function settleLeft(ledger: Ledger, dir: string, { world, notice }: Place): void {
+  const { position, time, files: left } = ledger.state;
+  if (left.size === 0) return;
+  finishLeft(world.files, dir, left, notice);
+  ledger.put({ position, time, files: [], finished: [...left.keys()] });
 }
 
 /** Where we are: as the ledger says, unless the cursor was moved by command since. */
 function beginning(place: Place, found: LedgerState | string): LedgerState {
-  const { destination, position, generation = 0 } = place as Place & { readonly generation?: number };
+  const { destination, position, generation } = place;
   const here = { destination, generation };
   if (typeof found === "string") return { ...here, position, time: 0, files: new Map() };
   return found.generation === generation ? found : { ...here, position, time: 0, files: found.files };

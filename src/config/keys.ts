@@ -67,6 +67,8 @@ export const sections = {
     message_max: size("largest message, so that every destination can take it", "900KiB", 1024),
     messages_max: whole("most messages in one request", 50_000, 1),
     depth_max: whole("deepest nesting of JSON", 64, 1, 1000),
+    connections_max: whole("most connections at once", 10_000, 1),
+    connections_per_address: whole("most connections at once from one address", 5000, 1),
     topics_max: whole("most distinct topics, unless topics_allow lists patterns", 1000, 1),
     topics_allow: list('topics that are taken, as patterns such as "web.*"; empty takes any', []),
   },

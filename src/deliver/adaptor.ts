@@ -39,6 +39,8 @@ export interface Place {
   readonly world: World;
   /** The cursor's position at opening: what was written for later positions was never counted and comes again. */
   readonly position: Position;
+  /** Grows with every rewind: what was written for the same positions in an earlier one counts no more. */
+  readonly generation: number;
   /** Says something to the operator that is no error of a batch, e.g. "acks=all here means 1 copy". */
   notice(text: string): void;
 }

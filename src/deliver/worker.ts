@@ -76,13 +76,14 @@ function followed({ table, nudges }: DestinationJob, cells: DestinationCells): F
   return mark;
 }
 
-function opener({ destination, outDir }: DestinationJob, world: World, cursor: { readonly position: Position }) {
+function opener({ destination, outDir }: DestinationJob, world: World, cursor: Shown) {
   return async (signal: AbortSignal) => {
     const place: Place = {
       destination: destination.name,
       dir: outDir,
       world,
       position: cursor.position,
+      generation: cursor.generation,
       notice: (text) => say({ kind: "notice", text }),
     };
     const kind = (await adaptors[destination.kind]!()).default;

@@ -1,13 +1,19 @@
-/** [shell] HTTP by `Deno.serve`: requests go to the routes, their answers go out. Nobody else knows who speaks HTTP. */
+/**
+ * [shell] Listens, and gives each connection its loop. Bounded in all and per address; whoever is too slow is closed; a stop
+ * answers what is under way. Nobody else knows that this is TCP.
+ */
 import { formatAddress, parseAddress } from "../config/address.ts";
-import { accepted, type Answer, BodyLost, type HttpRequest, TooLarge } from "./http.ts";
-import { problemAnswer } from "./problem.ts";
+import type { Clock } from "../os/world.ts";
+import { type ByteStream, Connection, type ConnectionParts } from "./connection.ts";
 import type { Handle } from "./routes.ts";
 
 export interface ServerOptions {
   /** `host:port` or `[v6]:port`; port 0 lets the system choose. */
   readonly listen: string;
   readonly handle: Handle;
+  readonly clock: Clock;
+  readonly connectionsMax: number;
+  readonly connectionsPerAddress: number;
   /** Something an operator must know. */
   readonly report: (text: string) => void;
 }
@@ -17,120 +23,142 @@ export interface HttpServer {
   readonly port: number;
   /** Takes no further connections; resolves once those that are open have had their answers. */
   shutdown(): Promise<void>;
+  /** Ends what is still open. */
+  abort(): void;
 }
 
 /** Resolves once connections are taken; rejects with the system's `code`, EADDRINUSE for a port that another has. */
-export async function serveHttp({ listen, handle, report }: ServerOptions): Promise<HttpServer> {
-  const address = parseAddress(listen);
-  if (address === undefined) throw new Error(`Cannot listen on "${listen}": it is no address and port`);
-  const server = Deno.serve({
-    hostname: address.host,
-    port: address.port,
-    onListen() {},
-    onError: (problem) => failed(problem, report),
-  }, (request, info) => respond(request, info, handle, report));
-  const { port } = server.addr;
+export async function serveHttp(options: ServerOptions): Promise<HttpServer> {
+  const address = parseAddress(options.listen);
+  if (address === undefined) throw new Error(`Cannot listen on "${options.listen}": it is no address and port`);
+  const listener = Deno.listen({ hostname: address.host, port: address.port });
+  const { port } = listener.addr;
+  const server = new TcpServer(listener, options);
   return {
     address: formatAddress({ host: address.host, port }),
     port,
     shutdown: () => server.shutdown(),
+    abort: () => server.abort(),
   };
 }
 
-type Info = Deno.ServeHandlerInfo<Deno.NetAddr>;
+const sweepMs = 250;
+const acceptAgainMs = 100;
 
-/** Sent again and again: making one costs more than the rest of a small request. */
-const acceptedResponse = new Response(null, { status: accepted.status, headers: accepted.headers });
+class TcpServer {
+  readonly #listener: Deno.TcpListener;
+  readonly #options: ServerOptions;
+  readonly #parts: ConnectionParts;
+  readonly #open = new Map<Connection, Promise<void>>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #closing = new AbortController();
+  /** Looked at by every request, so kept by the sweep rather than asked for. */
+  #now: number;
+  #date: string;
 
-function respond(
-  request: Request,
-  info: Info,
-  handle: Handle,
-  report: ServerOptions["report"],
-): Response | Promise<Response> {
-  const target = targetOf(request);
-  if (target === undefined) return responseOf(badTarget);
-  try {
-    const answer = handle(new ServedRequest(request, target, info));
-    if (!(answer instanceof Promise)) return responseOf(answer);
-    return answer.then(responseOf, (problem) => failed(problem, report));
-  } catch (problem) {
-    return failed(problem, report);
+  constructor(listener: Deno.TcpListener, options: ServerOptions) {
+    this.#listener = listener;
+    this.#options = options;
+    const { handle, clock, report } = options;
+    this.#now = clock.elapsed();
+    this.#date = new Date(clock.now()).toUTCString();
+    this.#parts = {
+      handle,
+      elapsed: () => this.#now,
+      date: () => this.#date,
+      report: (problem) => report(`a request failed: ${problem instanceof Error ? problem.stack : problem}`),
+    };
+    void this.#accept();
+    void this.#sweep();
   }
-}
 
-function responseOf(answer: Answer): Response {
-  if (answer === accepted) return acceptedResponse;
-  return new Response(answer.body ?? null, { status: answer.status, headers: answer.headers });
-}
-
-/** A mistake of ours: told to the operator, not to the sender. */
-function failed(problem: unknown, report: ServerOptions["report"]): Response {
-  report(`a request failed: ${problem instanceof Error ? problem.stack ?? problem.message : String(problem)}`);
-  return responseOf(
-    problemAnswer({
-      code: "internal",
-      detail: "This is our mistake; whether messages were kept is unknown",
-      outcome: "unknown",
-    }),
-  );
-}
-
-const badTarget = problemAnswer({ code: "bad-request", detail: "The request has no path, or its Host header is none" });
-
-/** What stands behind the authority, as sent: `URL` would rewrite it. A slash in the Host header would shift it. */
-function targetOf(request: Request): string | undefined {
-  const { url } = request;
-  const start = url.indexOf("/", url.indexOf("://") + 3);
-  const host = request.headers.get("host");
-  return start < 0 || (host !== null && /[/?#@\s]/.test(host)) ? undefined : url.slice(start);
-}
-
-class ServedRequest implements HttpRequest {
-  readonly target: string;
-  readonly #request: Request;
-  readonly #info: Info;
-
-  constructor(request: Request, target: string, info: Info) {
-    this.target = target;
-    this.#request = request;
-    this.#info = info;
+  async shutdown(): Promise<void> {
+    this.#closing.abort();
+    this.#listener.close();
+    for (const connection of this.#open.keys()) connection.drain();
+    await Promise.all(this.#open.values());
   }
-  get method(): string {
-    return this.#request.method;
+
+  abort(): void {
+    for (const connection of this.#open.keys()) connection.close();
   }
-  get peer(): string {
-    return this.#info.remoteAddr.hostname;
+
+  async #accept(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        this.#take(await this.#listener.accept());
+      } catch (problem) {
+        if (this.#closing.signal.aborted) return;
+        // No more handles, or the client was gone before it was taken: neither is the end.
+        this.#options.report(
+          `a connection could not be taken: ${problem instanceof Error ? problem.message : problem}`,
+        );
+        await this.#options.clock.sleep(acceptAgainMs, this.#closing.signal);
+      }
+    }
   }
-  header(name: string): string | null {
-    return this.#request.headers.get(name);
+
+  #take(conn: Deno.TcpConn): void {
+    const peer = conn.remoteAddr.hostname;
+    const fromThere = this.#perAddress.get(peer) ?? 0;
+    if (this.#open.size >= this.#options.connectionsMax || fromThere >= this.#options.connectionsPerAddress) {
+      return void turnAway(conn);
+    }
+    conn.setNoDelay(true);
+    this.#perAddress.set(peer, fromThere + 1);
+    const connection = new Connection(new TcpStream(conn, peer), this.#parts);
+    this.#open.set(connection, connection.run().then(() => this.#forget(connection, peer)));
   }
-  async body(limit: number): Promise<Uint8Array> {
-    const stated = this.header("content-length");
-    if (stated !== null && Number(stated) > limit) throw new TooLarge("Content-Length is beyond the limit");
-    try {
-      // The length stated is enforced while it comes, so there is nothing to guard.
-      return stated === null ? await gather(this.#request.body, limit) : await this.#request.bytes();
-    } catch (problem) {
-      if (problem instanceof TooLarge) throw problem;
-      throw new BodyLost("The body did not come to its end", { cause: problem });
+
+  #forget(connection: Connection, peer: string): void {
+    this.#open.delete(connection);
+    const left = this.#perAddress.get(peer)! - 1;
+    if (left > 0) this.#perAddress.set(peer, left);
+    else this.#perAddress.delete(peer);
+  }
+
+  async #sweep(): Promise<void> {
+    const { clock } = this.#options;
+    while (!this.#closing.signal.aborted || this.#open.size > 0) {
+      await clock.sleep(sweepMs);
+      this.#now = clock.elapsed();
+      this.#date = new Date(clock.now()).toUTCString();
+      for (const connection of this.#open.keys()) if (connection.overdue()) connection.close();
     }
   }
 }
 
-async function gather(stream: ReadableStream<Uint8Array> | null, limit: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of stream ?? []) {
-    length += part.length;
-    if (length > limit) throw new TooLarge("The body is beyond the limit");
-    parts.push(part);
+class TcpStream implements ByteStream {
+  readonly peer: string;
+  readonly #conn: Deno.TcpConn;
+
+  constructor(conn: Deno.TcpConn, peer: string) {
+    this.#conn = conn;
+    this.peer = peer;
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
+  read(into: Uint8Array): Promise<number | null> {
+    return this.#conn.read(into);
   }
-  return whole;
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#conn.write(bytes);
+  }
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+  close(): void {
+    this.#conn.close();
+  }
+}
+
+const busy = new TextEncoder().encode(
+  "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+);
+
+async function turnAway(conn: Deno.TcpConn): Promise<void> {
+  try {
+    await conn.write(busy);
+  } catch {
+    // It is gone already.
+  }
+  conn.close();
 }

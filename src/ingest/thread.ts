@@ -98,7 +98,14 @@ class Intake {
       epoch: () => this.#writer.facts().epoch,
       status: () => this.#status(),
     });
-    this.#server = await serveHttp({ listen: http.listen, handle, report: (text) => say({ kind: "report", text }) });
+    this.#server = await serveHttp({
+      listen: http.listen,
+      handle,
+      clock: this.#world.clock,
+      connectionsMax: http.connections_max,
+      connectionsPerAddress: http.connections_per_address,
+      report: (text) => say({ kind: "report", text }),
+    });
     this.#setState("ready");
     say({ kind: "listening", address: this.#server.address });
   }
@@ -116,6 +123,7 @@ class Intake {
     const limit = new AbortController();
     await Promise.race([this.#server?.shutdown(), this.#world.clock.sleep(drainMs, limit.signal)]);
     limit.abort();
+    this.#server?.abort();
     await this.#writer.close();
     say({ kind: "stopped" });
   }

@@ -19,6 +19,10 @@ export class Commit {
   #bytes = new Uint8Array(1 << 16);
   #records: number[] = [];
 
+  /** Entries in it. */
+  get entries(): number {
+    return this.#records.length;
+  }
   /** Whether an entry of that length still belongs here: a commit is one entry, or about 8 MiB. */
   hasRoom(entryLength: number): boolean {
     return this.count === 0 || this.length + recordBytes(entryLength) <= commitBytesMax;

@@ -2,20 +2,25 @@
 import { type Files, join, type World } from "../os/world.ts";
 import { bytesOfHex, getWhole, hexOf, putWhole, viewOf } from "./format.ts";
 import type { Cursor, Position } from "./mod.ts";
+import { setFileAside } from "./quarantine.ts";
 import { peekSlots, Slots } from "./slots.ts";
 import { type Counts, type Verdict, verdicts } from "./verdict.ts";
 
 /** What a cursor's slot says. Side cursors (topics that cannot go on) have room in the format and are not used yet. */
-interface CursorState {
+export interface CursorState {
   readonly node: string;
   readonly generation: number;
   readonly start: Position;
   readonly position: Position;
   readonly counts: Counts;
+  /** By command: nothing is delivered until somebody says so. */
+  readonly paused: boolean;
 }
 
 const cursorVersion = 1;
-const sideCursorsAt = 112;
+const flagsAt = 116;
+const cursorBytes = 120;
+const flagPaused = 1;
 export const noCounts: Counts = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Counts;
 
 /**
@@ -31,30 +36,35 @@ export function openCursor(
 ): Cursor & { readonly origin: "new" | "whole" | "damaged" } {
   const cursors = join(dir, "cursors");
   const { slots, last, state } = Slots.open(world.files, cursors, name);
-  const read = last && decodeCursor(last);
-  if (read && read.node !== node) {
-    throw new Error(`Cannot open cursor "${name}": it belongs to node ${read.node}, this is node ${node}`);
-  }
+  const said = last && decodeCursor(last);
+  // Another node's positions mean nothing here.
+  const read = said?.node === node ? said : undefined;
   const origin = read ? "whole" : state === "new" ? "new" : "damaged";
+  if (origin === "damaged") setFileAside(world.files, dir, join(cursors, name));
   const begin = origin === "new" ? places.fresh : places.lost;
-  const from = read ?? { node, generation: 1, start: begin, position: begin, counts: noCounts };
+  const from = read ?? { node, generation: 1, start: begin, position: begin, counts: noCounts, paused: false };
   const cursor = new SlotCursor(slots, from, origin);
   // What was read may stand in the cache alone, left by a process whose sync failed: retention must not go by it.
   cursor.sync();
   return cursor;
 }
 
-/** How far the cursors under `dir` are: their durable positions, unreadable ones left out. */
-export function peekCursors(files: Files, dir: string): Map<string, Position> {
+/** How far the cursors under `dir` are: their durable positions, without those that are unreadable or not of `node`. */
+export function peekCursors(files: Files, dir: string, node?: string): Map<string, Position> {
   const cursors = join(dir, "cursors");
   const found = new Map<string, Position>();
   if (!files.exists(cursors)) return found;
   for (const name of files.list(cursors)) {
-    const payload = peekSlots(files, join(cursors, name));
-    const state = payload && decodeCursor(payload);
-    if (state) found.set(name, state.position);
+    const state = peekCursor(files, dir, name);
+    if (state && state.node === (node ?? state.node)) found.set(name, state.position);
   }
   return found;
+}
+
+/** What the cursor of destination `name` durably says; undefined when there is none or it cannot be read. */
+export function peekCursor(files: Files, dir: string, name: string): CursorState | undefined {
+  const payload = peekSlots(files, join(dir, "cursors", name));
+  return payload && decodeCursor(payload);
 }
 
 class SlotCursor implements Cursor {
@@ -84,6 +94,9 @@ class SlotCursor implements Cursor {
   get durable(): Position {
     return this.#durable;
   }
+  get paused(): boolean {
+    return this.#state.paused;
+  }
   advance(to: Position, step: Partial<Counts>): void {
     const given = verdicts.reduce((sum, verdict) => sum + (step[verdict] ?? 0), 0);
     if (to - this.#state.position !== given) {
@@ -95,6 +108,10 @@ class SlotCursor implements Cursor {
   restart(at: Position): void {
     const generation = this.#state.generation + 1;
     this.#state = { ...this.#state, generation, start: at, position: at, counts: noCounts };
+    this.sync();
+  }
+  pause(paused: boolean): void {
+    this.#state = { ...this.#state, paused };
     this.sync();
   }
   sync(): void {
@@ -113,7 +130,7 @@ function added(counts: Counts, step: Partial<Counts>): Counts {
 }
 
 function encodeCursor(state: CursorState): Uint8Array {
-  const bytes = new Uint8Array(sideCursorsAt + 4);
+  const bytes = new Uint8Array(cursorBytes);
   const view = viewOf(bytes);
   view.setUint32(0, cursorVersion, true);
   view.setUint32(4, state.generation, true);
@@ -121,12 +138,14 @@ function encodeCursor(state: CursorState): Uint8Array {
   putWhole(view, 16, state.start);
   putWhole(view, 24, state.position);
   verdicts.forEach((verdict, i) => putWhole(view, 32 + 8 * i, state.counts[verdict]));
-  return bytes; // 96–111 reserved for a hint (segment, offset); at 112 the number of side cursors: none
+  // 96–111 are reserved for a hint (segment, offset); at 112 stands the number of side cursors: none.
+  view.setUint32(flagsAt, state.paused ? flagPaused : 0, true);
+  return bytes;
 }
 
 function decodeCursor(bytes: Uint8Array): CursorState | undefined {
   const view = viewOf(bytes);
-  if (bytes.length < sideCursorsAt + 4 || view.getUint32(0, true) !== cursorVersion) return undefined;
+  if (bytes.length < cursorBytes || view.getUint32(0, true) !== cursorVersion) return undefined;
   const counts = Object.fromEntries(verdicts.map((verdict, i) => [verdict, getWhole(view, 32 + 8 * i)])) as Counts;
   return {
     node: hexOf(bytes.subarray(8, 16)),
@@ -134,5 +153,6 @@ function decodeCursor(bytes: Uint8Array): CursorState | undefined {
     start: getWhole(view, 16) as Position,
     position: getWhole(view, 24) as Position,
     counts,
+    paused: (view.getUint32(flagsAt, true) & flagPaused) !== 0,
   };
 }

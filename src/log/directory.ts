@@ -1,6 +1,9 @@
 /** The data directory: whose it is, and that one process has it. */
+import { crc32 } from "node:zlib";
 import { codeOf, type Files, join, makeDurableDir, readWhole, replaceFile, type World } from "../os/world.ts";
-import { decodeSegmentHeader, parseSegmentName, randomId, segmentHeaderBytes } from "./format.ts";
+import { parseSegmentName, randomId } from "./format.ts";
+import { setFileAside } from "./quarantine.ts";
+import { Segment } from "./segment.ts";
 
 /** Another process has the directory. */
 export class DirectoryBusy extends Error {}
@@ -17,42 +20,38 @@ export function claimDirectory(world: World, dir: string, holder: string): strin
     throw new DirectoryBusy(`Cannot use directory "${dir}": ${lock.holder || "another process"} has it`);
   }
   files.syncDir(dir);
-  return nodeOf(files, dir) ?? newNode(world, dir);
-}
-
-/** The node id of a directory, from its file or, if that is lost, from its segments. */
-export function nodeOf(files: Files, dir: string): string | undefined {
-  const path = join(dir, "node");
-  if (!files.exists(path)) return nodeOfSegments(files, join(dir, "log"));
-  const node = new TextDecoder().decode(readWhole(files, path)).trim();
-  if (/^[0-9a-f]{16}$/.test(node)) return node;
-  const found = nodeOfSegments(files, join(dir, "log"));
-  if (found) return found;
-  throw new DirectoryRefused(`Cannot use directory "${dir}": its file "node" does not hold 16 hex digits`);
-}
-
-function newNode(world: World, dir: string): string {
-  const node = randomId(world.random);
-  replaceFile(world.files, join(dir, "node"), new TextEncoder().encode(`${node}\n`));
+  const node = nodeOf(files, dir) ?? randomId(world.random);
+  if (nodeInFile(files, dir) !== node) keepNode(files, dir, node);
   return node;
 }
 
-function nodeOfSegments(files: Files, logDir: string): string | undefined {
+/** The node id of a directory, from its file or, if that is lost or damaged, from its segments. */
+export function nodeOf(files: Files, dir: string): string | undefined {
+  const node = nodeInFile(files, dir) ?? nodeInSegments(files, join(dir, "log"));
+  if (node === undefined && files.exists(join(dir, "node"))) {
+    throw new DirectoryRefused(`Cannot use directory "${dir}": its file "node" is damaged, and no segment tells`);
+  }
+  return node;
+}
+
+function nodeInFile(files: Files, dir: string): string | undefined {
+  const text = readLine(files, join(dir, "node"));
+  return text !== undefined && /^[0-9a-f]{16}$/.test(text) ? text : undefined;
+}
+
+function nodeInSegments(files: Files, logDir: string): string | undefined {
   for (const name of listSegments(files, logDir)) {
-    const header = decodeSegmentHeader(headOf(files, join(logDir, name)), parseSegmentName(name)!.segment);
-    if (typeof header === "object") return header.node;
+    const segment = Segment.open(files, logDir, name);
+    segment.close();
+    if (segment.header) return segment.header.node;
   }
   return undefined;
 }
 
-function headOf(files: Files, path: string): Uint8Array {
-  const file = files.open(path);
-  try {
-    const bytes = new Uint8Array(segmentHeaderBytes);
-    return bytes.subarray(0, file.read(0, bytes));
-  } finally {
-    file.close();
-  }
+function keepNode(files: Files, dir: string, node: string): void {
+  const path = join(dir, "node");
+  if (files.exists(path)) setFileAside(files, dir, path);
+  writeLine(files, path, node);
 }
 
 /** The names of segments in a log's directory, by base position. */
@@ -60,17 +59,45 @@ export function listSegments(files: Files, logDir: string): string[] {
   return files.list(logDir).filter((name) => parseSegmentName(name) !== undefined);
 }
 
-/** A number in a small text file; 0 when there is none. */
+/** Removes files with one of these endings. One that will not go can wait for the next time. */
+export function removeLeftovers(files: Files, logDir: string, endings: readonly string[]): void {
+  for (const name of files.list(logDir)) {
+    if (!endings.some((ending) => name.endsWith(ending))) continue;
+    try {
+      files.remove(join(logDir, name));
+    } catch (problem) {
+      if (codeOf(problem) === "") throw problem;
+    }
+  }
+}
+
+/** A number in a small text file; 0 when there is none, or it is damaged. */
 export function readNumber(files: Files, path: string): number {
+  const text = readLine(files, path) ?? "";
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
+}
+
+export function writeNumber(files: Files, path: string, value: number): void {
+  writeLine(files, path, String(value));
+}
+
+/** A word and its checksum, which starts from the file's name: so `cat` shows it, and a flipped bit does not pass. */
+function writeLine(files: Files, path: string, text: string): void {
+  replaceFile(files, path, new TextEncoder().encode(lineOf(path, text)));
+}
+
+function readLine(files: Files, path: string): string | undefined {
   try {
-    const text = new TextDecoder().decode(readWhole(files, path)).trim();
-    return /^\d{1,15}$/.test(text) ? Number(text) : 0;
+    const line = new TextDecoder().decode(readWhole(files, path));
+    const text = line.split(" ")[0]!;
+    return line === lineOf(path, text) ? text : undefined;
   } catch (problem) {
-    if (codeOf(problem) === "ENOENT") return 0;
+    if (["ENOENT", "EIO"].includes(codeOf(problem))) return undefined;
     throw problem;
   }
 }
 
-export function writeNumber(files: Files, path: string, value: number): void {
-  replaceFile(files, path, new TextEncoder().encode(`${value}\n`));
+function lineOf(path: string, text: string): string {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return `${text} ${crc32(text, crc32(name)).toString(16).padStart(8, "0")}\n`;
 }

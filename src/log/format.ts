@@ -16,7 +16,7 @@ export const commitBytesMax = 8 << 20;
 /** More than this is refused at the door. */
 export const entryBytesMax = 16 << 20;
 /** What a commit's length may claim before anything is allocated for it. */
-const payloadBytesMax = entryBytesMax + commitBytesMax;
+export const payloadBytesMax = entryBytesMax + commitBytesMax;
 
 const segmentMagic = 0x4745534b52415053n; // "SPARKSEG"
 const commitMagic = 0x7c4d4353; // "SCM|"
@@ -228,69 +228,104 @@ export type RecordFound =
   | { readonly position: Position; readonly count: number; readonly bytes: Uint8Array }
   | { readonly position: Position; readonly count: number; readonly bytes: undefined };
 
-/**
- * The records of a commit whose payload begins at `offset` in the segment. With a wrong payload checksum each record is judged
- * by its own: damage costs the entries it touched, and the count of those follows from what the header says in all.
- */
-export function readRecords(payload: Uint8Array, header: CommitHeader, salt: Salt, offset: number): RecordFound[] {
-  const right = payloadIsRight(payload, header, salt, offset - commitHeaderBytes);
-  const found: { at: number; count: number; bytes: Uint8Array }[] = [];
-  let damagedBefore = false;
-  const holes: number[] = [];
-  for (let at = 0; at + recordHeaderBytes <= payload.length;) {
-    const record = recordAt(payload, at, right ? undefined : salt.at(offset + at));
-    if (record === undefined) {
-      if (!damagedBefore) holes.push(found.length);
-      damagedBefore = true;
-      at += 8;
-      continue;
-    }
-    damagedBefore = false;
-    found.push({ at, ...record });
-    at += recordBytes(record.bytes.length);
-  }
-  return placed(found, holes, header);
+/** The positions that a commit, or a damaged stretch of a segment, holds. */
+export interface Stretch {
+  readonly first: Position;
+  readonly count: number;
+  /** Nobody knows where its last record ends: something may be missing there too. */
+  readonly open?: boolean;
+}
+interface Found {
+  readonly count: number;
+  readonly bytes: Uint8Array;
 }
 
-function recordAt(payload: Uint8Array, at: number, seed?: number): { count: number; bytes: Uint8Array } | undefined {
+/** The records of a commit whose payload begins at `offset` in the segment; of a damaged one what can be read. */
+export function readRecords(payload: Uint8Array, header: CommitHeader, salt: Salt, offset: number): RecordFound[] {
+  const right = payloadIsRight(payload, header, salt, offset - commitHeaderBytes);
+  return right ? placed(allRecords(payload, header), [], header) : salvageRecords(payload, header, salt, offset);
+}
+
+function allRecords(payload: Uint8Array, { count }: Stretch): Found[] {
+  const found: Found[] = [];
+  for (let at = 0; at + recordHeaderBytes <= payload.length;) {
+    const record = recordAt(payload, at, count);
+    if (record === undefined) break;
+    found.push(record);
+    at += recordBytes(record.bytes.length);
+  }
+  return found;
+}
+
+/**
+ * What can still be read where a commit's header or payload is damaged; `bytes` stand at `offset` of the segment. Each record is
+ * judged by its own checksum, so damage costs the entries it touched.
+ */
+export function salvageRecords(bytes: Uint8Array, stretch: Stretch, salt: Salt, offset: number): RecordFound[] {
+  const found: Found[] = [];
+  const holes: number[] = [];
+  // Bytes that look like long records at every step must not keep us for hours.
+  let patience = (1 << 20) + 16 * bytes.length;
+  let at = 0;
+  while (at + recordHeaderBytes <= bytes.length && patience > 0) {
+    const record = recordAt(bytes, at, stretch.count);
+    patience -= record?.bytes.length ?? 0;
+    if (record && recordCrc(bytes, at, salt.at(offset + at)) === viewOf(bytes).getUint32(at + 8, true)) {
+      found.push(record);
+      at += recordBytes(record.bytes.length);
+    } else {
+      if (holes.at(-1) !== found.length) holes.push(found.length);
+      at += 8;
+    }
+  }
+  return placed(found, holes, patience > 0 ? stretch : { ...stretch, open: true });
+}
+
+function recordAt(payload: Uint8Array, at: number, countMax: number): Found | undefined {
   const view = viewOf(payload);
   const length = view.getUint32(at, true);
   const count = view.getUint32(at + 4, true);
-  if (at + recordHeaderBytes + length > payload.length || count === 0) return undefined;
-  if (seed !== undefined && recordCrc(payload, at, seed) !== view.getUint32(at + 8, true)) return undefined;
+  if (at + recordHeaderBytes + length > payload.length || count === 0 || count > countMax) return undefined;
   return { count, bytes: payload.subarray(at + recordHeaderBytes, at + recordHeaderBytes + length) };
 }
 
 /**
- * Gives positions to what was found. What is missing from the header's count lies in the holes; with one hole its size is
- * certain. With several, positions between the first and the last hole are not, so all of that stretch counts as damaged.
+ * Gives positions to what was found. What is missing from the stretch's count lies in the holes; with one hole its size is
+ * certain. With several, positions between the first and the last hole are not, so all of that counts as damaged; and behind a
+ * hole in an open stretch nothing is certain at all.
  */
-function placed(
-  found: readonly { count: number; bytes: Uint8Array }[],
-  holes: readonly number[],
-  header: CommitHeader,
-): RecordFound[] {
+function placed(found: readonly Found[], holes: readonly number[], { first, count, open }: Stretch): RecordFound[] {
+  const end = first + count;
+  const complete = !open && total(found) === count;
+  const before = complete ? found : found.slice(0, holes[0] ?? found.length);
+  const after = complete || open ? [] : found.slice(holes.at(-1) ?? found.length);
   const out: RecordFound[] = [];
-  const firstHole = holes[0] ?? found.length;
-  const lastHole = holes.at(-1) ?? found.length;
-  const after = found.slice(lastHole);
-  let position = header.first as number;
+  let position: number = first;
   const put = (count: number, bytes: Uint8Array | undefined) => {
     out.push({ position: position as Position, count, bytes });
     position += count;
   };
-  for (const { count, bytes } of found.slice(0, firstHole)) put(count, bytes);
-  const end = header.first + header.count;
-  const missing = end - position - after.reduce((sum, { count }) => sum + count, 0);
+  for (const { count, bytes } of before) {
+    if (position + count > end) break;
+    put(count, bytes);
+  }
+  const missing = end - position - total(after);
+  if (missing < 0) return [{ position: first, count, bytes: undefined }];
   if (missing > 0) put(missing, undefined);
   for (const { count, bytes } of after) put(count, bytes);
-  return position === end ? out : [{ position: header.first, count: header.count, bytes: undefined }];
+  return out;
+}
+
+function total(found: readonly Found[]): number {
+  return found.reduce((sum, { count }) => sum + count, 0);
 }
 
 /** An entry as readers get it. */
-export function entryOf(record: RecordFound & { readonly bytes: Uint8Array }, header: CommitHeader): Entry {
-  const { position, count, bytes } = record;
-  return { position, count, epoch: header.epoch, time: header.time, bytes };
+export function entryOf(
+  { position, count, bytes }: RecordFound & { readonly bytes: Uint8Array },
+  { epoch, time }: { readonly epoch: number; readonly time: number },
+): Entry {
+  return { position, count, epoch, time, bytes };
 }
 
 export function segmentName(base: number, segment: string): string {

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { type Files, join } from "../os/world.ts";
 import { bytesOfHex, getWhole, hexOf, putWhole, viewOf } from "./format.ts";
 import type { Position } from "./mod.ts";
+import { setFileAside } from "./quarantine.ts";
 import { peekSlots, slotPayloadMax, Slots } from "./slots.ts";
 
 export interface Mark {
@@ -29,6 +30,7 @@ export function destinationKey(name: string): string {
 
 export function openMark(files: Files, dir: string): { slots: Slots; mark?: Mark; damaged: boolean } {
   const { slots, last, state } = Slots.open(files, dir, markName);
+  if (state === "damaged") setFileAside(files, dir, join(dir, markName));
   return { slots, mark: last && decodeMark(last), damaged: state === "damaged" };
 }
 

@@ -59,8 +59,12 @@ export interface Cursor {
   readonly durable: Position;
   /** `counts` are those of this step, added. Durable within a second, and before any segment behind it is removed. */
   advance(to: Position, counts: Partial<Counts>): void;
-  /** By command only: a new generation from `at`, counts from zero. */
+  /** By command: nothing is delivered until it is resumed, over restarts. */
+  readonly paused: boolean;
+  /** By command only: a new generation from `at`, counts from zero. Durable when it returns. */
   restart(at: Position): void;
+  /** By command only: pauses or resumes. Durable when it returns. */
+  pause(paused: boolean): void;
   /** Makes what `advance` said survive a power cut. */
   sync(): void;
   close(): void;

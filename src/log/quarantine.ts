@@ -1,21 +1,25 @@
 /** Bytes that were synced and cannot be read as they were: kept aside under `quarantine/`, never deleted by us. */
-import { codeOf, type Files, join } from "../os/world.ts";
+import { crc32 } from "node:zlib";
+import { codeOf, type Files, join, readWhole, replaceFile } from "../os/world.ts";
 
-/** Copies `bytes`, found at `offset` of `segment`, unless a copy stands there already. What cannot be kept is no reason to stop. */
-export function setAside(files: Files, dir: string, segment: string, offset: number, bytes: Uint8Array): void {
+/** Copies `bytes` as `<name>.bad`, unless a copy stands there already. What cannot be kept is no reason to stop. */
+export function setAside(files: Files, dir: string, name: string, bytes: Uint8Array): void {
   const folder = join(dir, "quarantine");
-  const path = join(folder, `${segment}-${offset}.bad`);
+  const path = join(folder, `${name}.bad`);
   try {
     files.makeDir(folder);
-    if (files.exists(path)) return;
-    const file = files.create(path);
-    try {
-      file.write(0, bytes);
-      file.sync();
-    } finally {
-      file.close();
-    }
-    files.syncDir(folder);
+    if (!files.exists(path)) replaceFile(files, path, bytes);
+  } catch (problem) {
+    if (codeOf(problem) === "") throw problem;
+  }
+}
+
+/** Copies a small file that is about to be written anew: each content once, though its name comes again. */
+export function setFileAside(files: Files, dir: string, path: string): void {
+  try {
+    const bytes = readWhole(files, path);
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    setAside(files, dir, `${name}-${crc32(bytes).toString(16).padStart(8, "0")}`, bytes);
   } catch (problem) {
     if (codeOf(problem) === "") throw problem;
   }

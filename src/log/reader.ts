@@ -3,13 +3,34 @@
  * positions it cost; what lies around it is delivered.
  */
 import { codeOf, type Files, join, type World } from "../os/world.ts";
-import { listSegments } from "./directory.ts";
-import { commitHeaderBytes, entryOf, firstCommitAt, parseSegmentName, readRecords } from "./format.ts";
+import { listSegments, readNumber } from "./directory.ts";
+import {
+  type CommitHeader,
+  commitHeaderBytes,
+  entryOf,
+  firstCommitAt,
+  parseSegmentName,
+  payloadBytesMax,
+  readRecords,
+  type RecordFound,
+  type Seal,
+  type Stretch,
+} from "./format.ts";
 import type { Entry, Gap, LogReader, Position, Watermark } from "./mod.ts";
 import { setAside } from "./quarantine.ts";
 import { type Commit, Segment } from "./segment.ts";
 
 type Item = Entry | Gap;
+
+/** Of a stretch whose end nobody knows no more than this is kept aside. */
+const openBytesMax = 1 << 20;
+
+/** Where commits should be and none is whole: up to which offset, and which positions it held. */
+interface Damage {
+  readonly end: number;
+  readonly stretch: Stretch;
+  readonly stamp: Pick<CommitHeader, "epoch" | "time">;
+}
 
 export class SegmentReader implements LogReader {
   readonly node: string;
@@ -19,10 +40,12 @@ export class SegmentReader implements LogReader {
   readonly #mark: Watermark;
   #segment: Segment | undefined;
   #offset = 0;
+  /** The position of what stands at the offset. */
+  #expected = 0 as Position;
   /** The segment after the current one, once there is one. */
   #successor: Segment | undefined;
-  /** Where the successor says that the current segment ends. */
-  #sealedAt: number | undefined;
+  /** What the successor says of the current segment's end; undefined when the chain is broken. */
+  #seal: Seal | undefined;
   /** Which segment was live when we last looked for a successor. */
   #lookedAt: number | undefined;
   #position: Position;
@@ -77,14 +100,14 @@ export class SegmentReader implements LogReader {
     // In this order: what is durable now was written to the segment that is live now, or to one before it.
     const durable = this.#mark.position;
     this.#lookForSeal(segment);
-    const limit = this.#sealedAt;
-    if (limit !== undefined && this.#offset >= limit) return this.#moveOn();
-    const commit = this.#commitHere(segment, limit ?? Infinity);
+    if (this.#atEnd()) return this.#moveOn();
+    const commit = this.#commitHere(segment);
     if (commit === undefined) return this.#readOn(segment, durable);
-    if (commit.header.first > this.#position) return this.#gapTo(commit.header.first);
-    if (commit.header.first + commit.header.count > this.#position) return this.#itemsOf(segment, commit);
-    this.#offset = commit.next;
-    return [];
+    const { first } = commit.header;
+    if (first > this.#position) return this.#gapTo(first);
+    const records = readRecords(commit.payload, commit.header, segment.salt, commit.offset + commitHeaderBytes);
+    this.#goTo(commit.next, first + commit.header.count);
+    return this.#itemsOf(records, commit.header);
   }
 
   /**
@@ -97,73 +120,101 @@ export class SegmentReader implements LogReader {
     this.#lookedAt = live;
     this.#successor = this.#successorOf(segment);
     const seal = this.#successor?.header?.previous;
-    this.#sealedAt = seal?.segment === segment.id ? seal.length : undefined;
+    this.#seal = seal?.segment === segment.id ? seal : undefined;
+  }
+
+  /** Without a seal the positions tell: what begins where the successor begins is none of this segment's. */
+  #atEnd(): boolean {
+    if (this.#seal) return this.#offset >= this.#seal.length;
+    return this.#successor !== undefined && this.#expected >= this.#successor.base;
   }
 
   #moveOn(): Item[] {
     const successor = this.#successor!;
     this.#forgetSuccessor();
     this.#segment?.close();
-    this.#segment = successor;
-    this.#offset = firstCommitAt;
+    this.#begin(successor);
     return this.#gapTo(successor.base);
+  }
+
+  #begin(segment: Segment): void {
+    this.#segment = segment;
+    this.#goTo(firstCommitAt, segment.base);
+  }
+
+  #goTo(offset: number, expected: number): void {
+    this.#offset = offset;
+    this.#expected = expected as Position;
   }
 
   #forgetSuccessor(): void {
     this.#successor = undefined;
-    this.#sealedAt = undefined;
+    this.#seal = undefined;
     this.#lookedAt = undefined;
   }
 
   /** The whole commit at the current place. What was read before the writer went on is read again before it is judged. */
-  #commitHere(segment: Segment, limit: number): Commit | undefined {
-    const found = segment.commitAt(this.#offset, limit);
-    if (found?.whole) return found;
+  #commitHere(segment: Segment): Commit | undefined {
+    const found = this.#wholeCommit(segment);
+    if (found) return found;
     segment.refresh();
-    const again = segment.commitAt(this.#offset, limit);
-    return again?.whole ? again : undefined;
+    return this.#wholeCommit(segment);
   }
 
-  #itemsOf(segment: Segment, commit: Commit): Item[] {
-    const { header, payload, offset } = commit;
-    const records = readRecords(payload, header, segment.salt, offset + commitHeaderBytes);
-    this.#offset = commit.next;
-    if (!commit.whole) {
-      setAside(this.#files, this.#dir, segment.name, offset, segment.view(offset, commit.next - offset));
+  #wholeCommit(segment: Segment): Commit | undefined {
+    const found = segment.commitAt(this.#offset, this.#seal?.length ?? Infinity);
+    return found?.whole && this.#isOurs(found.header) ? found : undefined;
+  }
+
+  #isOurs({ first }: CommitHeader): boolean {
+    return this.#seal !== undefined || this.#successor === undefined || first < this.#successor.base;
+  }
+
+  /** No whole commit where one should be, though the log is durable further on: damage, or the segment was removed while we read. */
+  #readOn(segment: Segment, durable: Position): Item[] {
+    const { end, stretch, stamp } = this.#damageHere(segment, durable);
+    const records = segment.salvage(this.#offset, end, stretch);
+    const bytes = segment.view(
+      this.#offset,
+      Math.min(end - this.#offset, stretch.open ? openBytesMax : payloadBytesMax),
+    );
+    // After reading: the name goes before a byte is overwritten, so what stands under its name was what it is.
+    if (!this.#files.exists(join(this.#logDir, segment.name))) return this.#reopen();
+    setAside(this.#files, this.#dir, `${segment.name}-${this.#offset}`, bytes);
+    const before = this.#gapTo(stretch.first);
+    // The live segment goes on behind its damage: where, its next commit will tell.
+    if (!stretch.open || this.#successor) this.#goTo(end, stretch.first + stretch.count);
+    return [...before, ...this.#itemsOf(records, stamp)];
+  }
+
+  #damageHere(segment: Segment, durable: Position): Damage {
+    const [from, limit] = [this.#offset, this.#seal?.length ?? segment.size()];
+    const here = segment.headerAt(from);
+    const next = from + commitHeaderBytes + (here?.length ?? 0);
+    if (here && this.#isOurs(here) && here.first < durable && next <= limit) {
+      return { end: next, stretch: here, stamp: here };
     }
+    const first = this.#expected;
+    const later = segment.headerAfter(from, limit, first);
+    if (later && this.#isOurs(later.header) && later.header.first <= durable) {
+      return { end: later.offset, stretch: { first, count: later.header.first - first }, stamp: later.header };
+    }
+    const { epoch = 0, created: time = 0 } = segment.header ?? {};
+    const end = this.#seal?.end ?? this.#successor?.base ?? durable;
+    return {
+      end: limit,
+      stretch: { first, count: end - first, open: this.#seal === undefined },
+      stamp: { epoch, time },
+    };
+  }
+
+  #itemsOf(records: readonly RecordFound[], stamp: Damage["stamp"]): Item[] {
     return records
       .filter(({ position, count }) => position + count > this.#position)
-      .map((record) =>
-        record.bytes
-          ? entryOf(record, header)
-          : this.#gap(Math.max(record.position, this.#position), record.position + record.count, "damaged")
-      );
-  }
-
-  /** No commit where one should be, though the log is durable further on: damage, or the segment was removed while we read. */
-  #readOn(segment: Segment, durable: Position): Item[] {
-    if (!this.#files.exists(join(this.#logDir, segment.name))) return this.#reopen();
-    const limit = this.#sealedAt ?? segment.size();
-    const later = this.#damagedCommit(segment, limit) ?? segment.commitAfter(this.#offset, limit, this.#position);
-    if (later && later.header.first + later.header.count <= durable) {
-      if (later.offset === this.#offset) return this.#itemsOf(segment, later);
-      this.#keep(segment, later.offset);
-      this.#offset = later.offset;
-      return this.#gapTo(later.header.first);
-    }
-    this.#keep(segment, limit);
-    return this.#successor ? this.#moveOn() : this.#gapTo(durable);
-  }
-
-  /** Before the seal even a commit with a wrong payload was accepted: what is right in it is delivered. */
-  #damagedCommit(segment: Segment, limit: number): Commit | undefined {
-    const here = segment.commitAt(this.#offset, limit);
-    return here && here.header.first <= this.#position ? here : undefined;
-  }
-
-  #keep(segment: Segment, end: number): void {
-    const bytes = segment.view(this.#offset, Math.min(end - this.#offset, 1 << 20));
-    setAside(this.#files, this.#dir, segment.name, this.#offset, bytes);
+      .flatMap((record): Item[] => {
+        if (record.bytes) return [entryOf(record, stamp)];
+        return this.#gap(Math.max(record.position, this.#position), record.position + record.count);
+      });
   }
 
   #reopen(): Item[] {
@@ -171,26 +222,33 @@ export class SegmentReader implements LogReader {
     return [];
   }
 
-  /** A damaged stretch up to `to`, if there is one. */
+  /** A stretch up to `to` that cannot be read, if there is one. */
   #gapTo(to: number): Gap[] {
-    return to > this.#position ? [this.#gap(this.#position, to, "damaged")] : [];
+    return this.#gap(this.#position, to);
   }
 
-  #gap(from: number, to: number, why: Gap["why"]): Gap {
-    return { position: from as Position, count: to - from, why };
+  /** What retention has given back is no damage. */
+  #gap(from: number, to: number): Gap[] {
+    if (to <= from) return [];
+    const low = readNumber(this.#files, join(this.#dir, "low"));
+    const border = Math.min(Math.max(from, low), to);
+    const gaps: Gap[] = [
+      { position: from as Position, count: border - from, why: "trimmed" },
+      { position: border as Position, count: to - border, why: "damaged" },
+    ];
+    return gaps.filter(({ count }) => count > 0);
   }
 
-  /** Opens the segment that holds the current position; what lies before the oldest one was trimmed. */
+  /** Opens the segment that holds the current position; what lies before the oldest one was trimmed, or is missing. */
   #findSegment(): Item[] {
     const names = listSegments(this.#files, this.#logDir);
     const at = names.findLastIndex((name) => parseSegmentName(name)!.base <= this.#position);
     const name = names[Math.max(0, at)];
-    if (name === undefined) return [this.#gap(this.#position, this.#mark.position, "trimmed")];
+    if (name === undefined) return this.#gapTo(this.#mark.position);
     const segment = this.#tryOpen(name);
     if (segment === undefined) return [];
-    this.#segment = this.#oldestWithBase(segment, names);
-    this.#offset = firstCommitAt;
-    return at < 0 ? [this.#gap(this.#position, Math.min(this.#segment.base, this.#mark.position), "trimmed")] : [];
+    this.#begin(this.#oldestWithBase(segment, names));
+    return this.#gapTo(Math.min(segment.base, this.#mark.position));
   }
 
   /** Several segments begin at one position when all but the last stayed empty: the chain leads from the first to the others. */
@@ -200,7 +258,7 @@ export class SegmentReader implements LogReader {
     for (const name of same) {
       const other = this.#tryOpen(name);
       if (other === undefined) continue;
-      const older = (other.header?.sequence ?? Infinity) < (oldest.header?.sequence ?? Infinity);
+      const older = other.order < oldest.order;
       (older ? oldest : other).close();
       if (older) oldest = other;
     }
@@ -236,6 +294,5 @@ export class SegmentReader implements LogReader {
 
 /** Where the chain is broken (a segment is missing, or a head is damaged) the next by position is taken. */
 function follows(segment: Segment, other: Segment): boolean {
-  if (other.base > segment.base) return true;
-  return (other.header?.sequence ?? 0) > (segment.header?.sequence ?? 0);
+  return other.base > segment.base || (other.base === segment.base && other.order > segment.order);
 }

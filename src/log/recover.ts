@@ -4,12 +4,20 @@
  */
 import { type Files, join, type World } from "../os/world.ts";
 import { peekCursors } from "./cursor.ts";
-import { DirectoryRefused, listSegments, readNumber } from "./directory.ts";
-import { type CommitHeader, commitHeaderBytes, firstCommitAt, readRecords, type Seal } from "./format.ts";
+import { readNumber, removeLeftovers } from "./directory.ts";
+import {
+  type CommitHeader,
+  commitHeaderBytes,
+  firstCommitAt,
+  payloadBytesMax,
+  readRecords,
+  type Seal,
+} from "./format.ts";
+import { type Head, headsOf, inOrder, lastSequence, nameRightly, refuseForeign, withSegment } from "./heads.ts";
 import type { Mark } from "./mark.ts";
 import type { Position } from "./mod.ts";
 import { setAside } from "./quarantine.ts";
-import { type Commit, Segment } from "./segment.ts";
+import type { Commit, Segment } from "./segment.ts";
 
 /** Something that is not as it was accepted; shown in the log and in the status, counted as `damaged` by every destination. */
 export interface Damage {
@@ -56,127 +64,162 @@ export interface Recovered {
 
 export function recover(world: World, dir: string, node: string, mark: Mark | undefined): Recovered {
   const { files } = world;
-  const logDir = join(dir, "log");
-  sweep(files, logDir);
-  const segments = openInOrder(files, logDir, node);
-  const findings = new Findings();
-  try {
-    const tail = segments.at(-1);
-    checkChain(files, dir, segments, findings);
-    const end = tail ? findEnd(files, dir, tail, findings) : undefined;
-    const cursors = [...peekCursors(files, dir).values(), ...(mark?.destinations.values() ?? [])];
-    const low = readNumber(files, join(dir, "low"));
-    const last = end?.seal.end ?? low;
-    const base = Math.max(last, mark?.position ?? 0, ...cursors);
-    if (base > last) findings.damage(last, base, "accepted messages are missing at the end of the log");
-    return {
-      segments: segments.map(factOf),
-      tail: end?.seal,
-      undecided: end && last > (mark?.position ?? 0) ? end.last : undefined,
-      end: last as Position,
-      base: base as Position,
-      epoch: Math.max(readNumber(files, join(dir, "epoch")), ...segments.map((segment) => segment.header?.epoch ?? 0)),
-      sequence: Math.max(0, ...segments.map((segment) => segment.header?.sequence ?? 0)) || segments.length,
-      damages: findings.damages,
-      notes: findings.notes,
-    };
-  } finally {
-    for (const segment of segments) segment.close();
-  }
+  const start = new Start(files, dir, mark);
+  const heads = start.heads(node);
+  const end = start.end(heads);
+  const cursors = [...peekCursors(files, dir, node).values(), ...(mark?.destinations.values() ?? [])];
+  const last = end?.seal.end ?? start.low;
+  const base = Math.max(last, mark?.position ?? 0, ...cursors);
+  start.missing(last, base, "accepted messages are missing at the end of the log");
+  return {
+    segments: heads,
+    tail: end?.seal,
+    undecided: end && last > (mark?.position ?? 0) ? end.undecided : undefined,
+    end: last as Position,
+    base: base as Position,
+    epoch: Math.max(readNumber(files, join(dir, "epoch")), ...heads.map(({ header }) => header?.epoch ?? 0)),
+    sequence: lastSequence(heads),
+    damages: start.damages,
+    notes: start.notes,
+  };
 }
 
-class Findings {
+/** Looks at what is there and takes down what is not as it should be. */
+class Start {
   readonly damages: Damage[] = [];
   readonly notes: string[] = [];
+  readonly low: number;
+  readonly #files: Files;
+  readonly #dir: string;
+  readonly #logDir: string;
+  readonly #mark: Mark | undefined;
 
-  damage(from: number, to: number, what: string): void {
-    this.damages.push({ position: from as Position, count: to - from, what });
+  constructor(files: Files, dir: string, mark: Mark | undefined) {
+    this.#files = files;
+    this.#dir = dir;
+    this.#logDir = join(dir, "log");
+    this.#mark = mark;
+    this.low = readNumber(files, join(dir, "low"));
   }
-}
 
-function factOf(segment: Segment): SegmentFact {
-  const { name, id, base, header } = segment;
-  return { name, id, base, bytes: segment.size(), created: header?.created ?? 0 };
-}
-
-/** Removes what a crash left half made (`.tmp`) or half removed (`.del`): neither ever held an accepted message that is owed. */
-function sweep(files: Files, logDir: string): void {
-  for (const name of files.list(logDir)) {
-    if (name.endsWith(".tmp") || name.endsWith(".del")) files.remove(join(logDir, name));
+  missing(from: number, to: number, what: string): void {
+    if (from < to) this.damages.push({ position: from as Position, count: to - from, what });
   }
-}
 
-/** All segments, oldest first: by sequence; one whose header is damaged goes by the base position in its name. */
-function openInOrder(files: Files, logDir: string, node: string): Segment[] {
-  const segments = listSegments(files, logDir).map((name) => Segment.open(files, logDir, name));
-  const foreign = segments.find((segment) => segment.header && segment.header.node !== node);
-  if (foreign) {
-    throw new DirectoryRefused(
-      `Cannot open segment "${foreign.name}": its head says node ${
-        foreign.header!.node
-      }, the directory says node ${node}`,
-    );
+  /** The heads of all segments, oldest first. What is another's or a later version's is refused before anything is touched. */
+  heads(node: string): Head[] {
+    const found = headsOf(this.#files, this.#logDir);
+    refuseForeign(found, node);
+    // What a crash left half made or half removed never held a message that is owed.
+    removeLeftovers(this.#files, this.#logDir, [".tmp", ".del"]);
+    const named = nameRightly(this.#files, this.#dir, found);
+    this.notes.push(...named.notes);
+    const heads = inOrder(named.heads);
+    for (const head of heads) if (head.header === undefined) this.#damagedHead(head);
+    this.#missingSegments(heads);
+    return heads;
   }
-  return segments.sort((a, b) => a.base - b.base || (a.header?.sequence ?? 0) - (b.header?.sequence ?? 0));
-}
 
-/** Says which segments are missing between the first and the last, or have a damaged head. */
-function checkChain(files: Files, dir: string, segments: readonly Segment[], findings: Findings): void {
-  const low = readNumber(files, join(dir, "low"));
-  const first = segments[0];
-  if (first && first.base > low) findings.damage(low, first.base, "the oldest segments are missing");
-  segments.forEach((segment, i) => {
-    if (segment.header === undefined) {
-      setAside(files, dir, segment.name, 0, segment.view(0, firstCommitAt));
-      findings.notes.push(`the head of segment ${segment.name} is damaged; its commits are read all the same`);
+  #damagedHead({ name }: Head): void {
+    const bytes = withSegment(this.#files, this.#logDir, name, (segment) => segment.view(0, firstCommitAt));
+    setAside(this.#files, this.#dir, `${name}-0`, bytes);
+    this.notes.push(`the head of segment ${name} is damaged; its commits are read all the same`);
+  }
+
+  #missingSegments(heads: readonly Head[]): void {
+    const [first, ids] = [heads[0], new Set(heads.map(({ id }) => id))];
+    if (first && this.low === 0 && this.#files.exists(join(this.#dir, "low"))) {
+      this.notes.push(`file "low" is damaged: it cannot be told whether messages before ${first.base} are missing`);
+    } else if (first) {
+      this.missing(this.low, first.base, "the oldest segments are missing");
     }
-    const before = segments[i - 1];
-    const seal = segment.header?.previous;
-    if (before && seal && seal.segment !== before.id && seal.end > before.base) {
-      findings.notes.push(`a segment between ${before.name} and ${segment.name} is missing`);
-    }
-  });
+    heads.forEach(({ name, base, header }, i) => {
+      const before = heads[i - 1];
+      if (!before || !header?.previous || ids.has(header.previous.segment)) return;
+      const end = withSegment(this.#files, this.#logDir, before.name, (segment) => endOf(segment, undefined).seal.end);
+      this.missing(Math.max(this.low, end), base, `the segments between ${before.name} and ${name} are missing`);
+    });
+  }
+
+  /** Where the last segment ends. Damage before that is named and passed over. */
+  end(heads: readonly Head[]): { seal: Seal; undecided: Undecided | undefined } | undefined {
+    const name = heads.at(-1)?.name;
+    if (name === undefined) return undefined;
+    return withSegment(this.#files, this.#logDir, name, (tail) => {
+      const { seal, last, damaged } = endOf(tail, this.#mark);
+      for (const stretch of damaged) this.#damagedStretch(tail, stretch);
+      // What a recycled file held in its former life stands behind too, but never under this segment's checksums.
+      if (tail.hasHeaderAt(seal.length)) {
+        const where = `at byte ${seal.length} of ${tail.name}`;
+        this.notes.push(`an unfinished commit ${where} is left out: it was never accepted`);
+      }
+      return { seal, undecided: last && undecided(tail, last) };
+    });
+  }
+
+  #damagedStretch(tail: Segment, { from, to }: DamagedStretch): void {
+    const bytes = tail.view(from.length, Math.min(to.length - from.length, payloadBytesMax));
+    setAside(this.#files, this.#dir, `${tail.name}-${from.length}`, bytes);
+    const records = tail.salvage(from.length, to.length, { first: from.end, count: to.end - from.end });
+    const lost = records.filter((record) => record.bytes === undefined);
+    const what = `segment ${tail.name} is damaged at byte ${from.length}`;
+    for (const { position, count } of lost) this.missing(position, position + count, what);
+    if (lost.length === 0) this.notes.push(`${what}; no message is lost`);
+  }
 }
 
-/** The end of the last segment's valid commits. Damage before a later valid commit is named and passed over. */
-function findEnd(files: Files, dir: string, tail: Segment, findings: Findings): { seal: Seal; last?: Undecided } {
-  let seal: Seal = { segment: tail.id, length: firstCommitAt, chain: tail.chainStart(), end: tail.base };
-  let before = seal;
-  let last: Commit | undefined;
-  const limit = tail.size();
+interface DamagedStretch {
+  readonly from: Seal;
+  readonly to: Seal;
+}
+interface End {
+  readonly seal: Seal;
+  /** The last commit, if nothing proves that it was synced. */
+  readonly last: { readonly commit: Commit; readonly before: Seal } | undefined;
+  readonly damaged: readonly DamagedStretch[];
+}
+
+function endOf(segment: Segment, mark: Mark | undefined): End {
+  const damaged: DamagedStretch[] = [];
+  const limit = segment.size();
+  let seal: Seal = { segment: segment.id, length: firstCommitAt, chain: segment.chainStart(), end: segment.base };
+  let last: End["last"];
   for (;;) {
-    const here = tail.commitAt(seal.length, limit);
-    const whole = here?.whole && here.header.first >= seal.end;
-    const next = whole ? here : tail.commitAfter(seal.length, limit, seal.end);
-    if (next === undefined) break;
-    if (!whole) {
-      // Something valid behind it proves that this was synced, and so accepted.
-      setAside(files, dir, tail.name, seal.length, tail.view(seal.length, next.offset - seal.length));
-      findings.damage(seal.end, next.header.first, `segment ${tail.name} is damaged at byte ${seal.length}`);
+    const here = segment.commitAt(seal.length, limit);
+    if (here?.whole && here.header.first >= seal.end) {
+      last = { commit: here, before: seal };
+      seal = sealAfter(segment.id, here);
+      continue;
     }
-    before = seal;
-    seal = sealAfter(tail.id, next);
-    last = next;
+    const next = provenAfter(segment, seal, mark);
+    if (next === undefined) return { seal, last, damaged };
+    damaged.push({ from: seal, to: next });
+    last = undefined;
+    seal = next;
   }
-  // What a recycled file held in its former life stands behind too, but never under this segment's checksums.
-  if (tail.hasHeaderAt(seal.length)) {
-    const where = `at byte ${seal.length} of ${tail.name}`;
-    findings.notes.push(`an unfinished commit ${where} is left out: it was never accepted`);
-  }
-  return { seal, last: last && undecided(tail, last, before) };
 }
 
-function undecided(tail: Segment, { header, payload, offset }: Commit, before: Seal): Undecided | undefined {
+/**
+ * The next place before which all was certainly synced, and so accepted: a later commit was begun there, which happens only after
+ * the one before it was synced; or the mark says so.
+ */
+function provenAfter(segment: Segment, { length, end }: Seal, mark: Mark | undefined): Seal | undefined {
+  const later = segment.headerAfter(length, segment.size(), end);
+  if (later) {
+    return { segment: segment.id, length: later.offset, chain: later.header.chain, end: later.header.first };
+  }
+  if (mark?.segment !== segment.id || mark.offset <= length) return undefined;
+  return { segment: segment.id, length: mark.offset, chain: mark.chain, end: mark.position };
+}
+
+function undecided(tail: Segment, { commit, before }: NonNullable<End["last"]>): Undecided | undefined {
+  const { header, payload, offset } = commit;
   const records = readRecords(payload, header, tail.salt, offset + commitHeaderBytes);
   return header.count === 0
     ? undefined
     : { header, records: records.filter((record) => record.bytes !== undefined), before };
 }
 
-function sealAfter(
-  segment: string,
-  commit: { next: number; header: { crc: number; first: Position; count: number } },
-): Seal {
-  const { next, header } = commit;
+function sealAfter(segment: string, { next, header }: Commit): Seal {
   return { segment, length: next, chain: header.crc, end: header.first + header.count as Position };
 }

@@ -7,11 +7,16 @@ import {
   commitMagicBytes,
   decodeCommitHeader,
   decodeSegmentHeader,
+  firstCommitAt,
   parseSegmentName,
+  payloadBytesMax,
   payloadIsRight,
+  type RecordFound,
   Salt,
+  salvageRecords,
   type SegmentHeader,
   segmentHeaderBytes,
+  type Stretch,
 } from "./format.ts";
 import type { Position } from "./mod.ts";
 
@@ -54,16 +59,12 @@ export class Segment {
   /** Opens `name` in `dir`; throws when a later program wrote it. */
   static open(files: Files, dir: string, name: string): Segment {
     const file = files.open(join(dir, name));
-    const bytes = new Uint8Array(segmentHeaderBytes);
-    readThrough(file, 0, bytes);
-    const header = decodeSegmentHeader(bytes, parseSegmentName(name)!.segment);
-    if (header === "newer") {
+    try {
+      return new Segment(file, name, headerOf(file, name));
+    } catch (problem) {
       file.close();
-      throw new NewerFormat(
-        `Cannot open segment "${name}": a later version of sparkngin wrote it; drain the log with that one`,
-      );
+      throw problem;
     }
-    return new Segment(file, name, header === "damaged" ? undefined : header);
   }
 
   /** The checksum in the header: where the chain of commits begins. */
@@ -106,24 +107,54 @@ export class Segment {
 
   /** The first whole commit after `offset` and before `limit` whose first position is at least `expected`. */
   commitAfter(offset: number, limit: number, expected: Position): Commit | undefined {
-    for (let at = offset + 8; at + commitHeaderBytes <= limit;) {
-      const bytes = this.view(at, Math.min(chunkBytes, limit - at));
-      if (bytes.length < commitHeaderBytes) return undefined;
-      const found = indexOfMagic(bytes);
-      if (found < 0) {
-        at += Math.max(8, Math.floor((bytes.length - commitMagicBytes.length) / 8) * 8);
-        continue;
-      }
-      const commit = found % 8 === 0 ? this.commitAt(at + found, limit) : undefined;
-      if (commit?.whole && commit.header.first >= expected) return commit;
-      at += Math.floor(found / 8) * 8 + 8;
+    let found = this.headerAfter(offset, limit, expected);
+    while (found) {
+      const commit = this.commitAt(found.offset, limit);
+      if (commit?.whole) return commit;
+      found = this.headerAfter(found.offset, limit, expected);
     }
     return undefined;
   }
 
+  /** Of the commit that was begun at `offset`, whatever became of the rest. */
+  headerAt(offset: number): CommitHeader | undefined {
+    return decodeCommitHeader(this.view(offset, commitHeaderBytes), 0, this.salt, offset);
+  }
+
   /** Whether a commit was begun at `offset`: its header is right, whatever became of the rest. */
   hasHeaderAt(offset: number): boolean {
-    return decodeCommitHeader(this.view(offset, commitHeaderBytes), 0, this.salt, offset) !== undefined;
+    return this.headerAt(offset) !== undefined;
+  }
+
+  /** The first commit that was begun after `offset` and before `limit` and whose first position is at least `expected`. */
+  headerAfter(offset: number, limit: number, expected: Position): { offset: number; header: CommitHeader } | undefined {
+    for (let at = offset + 8; at + commitHeaderBytes <= limit; at += chunkBytes - commitHeaderBytes) {
+      const bytes = this.view(at, Math.min(chunkBytes, limit - at));
+      for (let found = indexOfMagic(bytes, 0); found >= 0; found = indexOfMagic(bytes, found + 1)) {
+        if (found % 8 !== 0) continue;
+        const header = decodeCommitHeader(bytes, found, this.salt, at + found);
+        if (header && header.first >= expected) return { offset: at + found, header };
+      }
+    }
+    return undefined;
+  }
+
+  /** What can be read of the commits that stood from `from` to `to`, though a header or a payload is damaged. */
+  salvage(from: number, to: number, stretch: Stretch): RecordFound[] {
+    const begin = from + commitHeaderBytes;
+    const bytes = this.view(begin, Math.min(Math.max(0, to - begin), payloadBytesMax));
+    const open = stretch.open || begin + bytes.length < to;
+    return salvageRecords(bytes, { ...stretch, open }, this.salt, begin);
+  }
+
+  /**
+   * Its place among segments with the same base, all of which are empty but the last. A damaged header does not tell; whether it
+   * is empty does.
+   */
+  get order(): number {
+    if (this.header) return this.header.sequence;
+    const empty = !this.hasHeaderAt(firstCommitAt) && !this.headerAfter(firstCommitAt, this.size(), this.base);
+    return empty ? -1 : Infinity;
   }
 
   close(): void {
@@ -134,10 +165,20 @@ export class Segment {
 /** A file of a later format: nothing is touched. */
 export class NewerFormat extends Error {}
 
+function headerOf(file: OpenFile, name: string): SegmentHeader | undefined {
+  const bytes = new Uint8Array(segmentHeaderBytes);
+  readThrough(file, 0, bytes);
+  const header = decodeSegmentHeader(bytes, parseSegmentName(name)!.segment);
+  if (header !== "newer") return header === "damaged" ? undefined : header;
+  throw new NewerFormat(
+    `Cannot open segment "${name}": a later version of sparkngin wrote it; drain the log with that one`,
+  );
+}
+
 const magic = Buffer.from(commitMagicBytes);
 
-function indexOfMagic(bytes: Uint8Array): number {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(magic);
+function indexOfMagic(bytes: Uint8Array, from: number): number {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(magic, from);
 }
 
 /** Reads as far as the file goes; blocks that the disk will not give are taken as zeros, which no checksum accepts. */

@@ -23,10 +23,7 @@ export class LocalWatermark implements Watermark {
   }
   above(from: Position, signal: AbortSignal): Promise<void> {
     if (this.#position > from || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#sleepers.push(resolve);
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    return untilWoken(signal, (wake) => this.#sleepers.push(wake));
   }
 }
 
@@ -97,14 +94,23 @@ export class FollowingWatermark implements Watermark {
   }
   async above(from: Position, signal: AbortSignal): Promise<void> {
     while (this.#cells.position() <= from && !signal.aborted) {
-      const nudged = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      const nudged = untilWoken(signal, (wake) => this.#wake = wake);
       // Say it first, look again, then wait: so a raise in between is seen here or by the writer.
       this.#cell.sleep();
-      if (this.#cells.position() > from) return;
+      if (this.#cells.position() > from) this.#wake();
       await nudged;
     }
   }
+}
+
+/** Resolves when what `ask` was given is called, or `signal` aborts; leaves nothing behind on the signal, which may live for ever. */
+function untilWoken(signal: AbortSignal, ask: (wake: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = () => {
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    signal.addEventListener("abort", wake, { once: true });
+    ask(wake);
+  });
 }

@@ -2,9 +2,9 @@
  * The one writer of a log: gathers what a turn of the loop brought, writes once, syncs once, and only then says yes. One commit
  * is dirty at a time, so a valid commit behind a bad one proves that the bad one was synced.
  */
-import { isNoSpace, join, type OpenFile, type World } from "../os/world.ts";
+import { codeOf, isNoSpace, join, type OpenFile, type World } from "../os/world.ts";
 import { Commit } from "./commit.ts";
-import { writeNumber } from "./directory.ts";
+import { removeLeftovers, writeNumber } from "./directory.ts";
 import {
   chainStart,
   encodeSegmentHeader,
@@ -16,7 +16,7 @@ import {
   type Seal,
   segmentName,
 } from "./format.ts";
-import { encodeMark, type Mark, openMark } from "./mark.ts";
+import { encodeMark, type Mark, openMark, peekMark } from "./mark.ts";
 import type { LogWriter, Position, Watermark } from "./mod.ts";
 import { recover, type Recovered, type SegmentFact, type Undecided } from "./recover.ts";
 import { roomFor } from "./room.ts";
@@ -60,6 +60,7 @@ export interface WriterFacts {
 const fillBytes = 1 << 20;
 /** Beyond this a commit brings its own bytes: filling ahead of it would write everything twice. */
 const fillForCommitsUpTo = 1 << 16;
+const crowdEntries = 100;
 const markEveryMs = 1000;
 /** A commit says for so long that the log works. */
 const probeAfterMs = 10_000;
@@ -111,9 +112,14 @@ export class SegmentWriter implements LogWriter {
   #settled: Promise<void> = Promise.resolve();
   #state: "ready" | "full" | "stopped" = "ready";
   #closing = false;
+  #closed: Promise<void> | undefined;
   #stopCause: unknown;
+  /** The last commit that was written: whole or not, a start would find it as long as no later header excludes it. */
+  #unsealed: Commit | undefined;
   #markWaits = false;
   #commits = 0;
+  /** So many entries came at once that more may be waiting. */
+  #crowd = false;
   /** Monotonic; long ago at first. */
   #committedAt = -Infinity;
   #syncMs = 0;
@@ -126,9 +132,11 @@ export class SegmentWriter implements LogWriter {
     this.#mark = mark;
     this.#options = options;
     this.node = node;
-    const { slots, mark: marked, damaged } = openMark(world.files, dir);
-    this.#marks = slots;
+    const marked = peekMark(world.files, dir);
+    // Before anything is written: a directory that is not ours to use stays as it is.
     this.recovered = recover(world, dir, node, marked);
+    const { slots, damaged } = openMark(world.files, dir);
+    this.#marks = slots;
     if (damaged) options.report("the durable mark is damaged; a loss at the end of the log could not be noticed");
     const { segments, tail, end, base, epoch, sequence } = this.recovered;
     this.#segments = [...segments];
@@ -136,16 +144,16 @@ export class SegmentWriter implements LogWriter {
     this.#next = base;
     this.#epoch = epoch + 1;
     this.#sequence = sequence;
-    const room = roomFor(world.files.space(this.#logDir), options);
+    const room = roomFor(this.#space(), options);
     this.#segmentBytes = room.segmentBytes;
     this.#reserveBytes = room.reserveBytes;
     this.#fillBytes = Math.min(fillBytes, this.#segmentBytes - firstCommitAt);
-    if (this.recovered.undecided) this.#copyLast(this.recovered.undecided);
+    if (this.recovered.undecided) this.#copyLast(this.recovered.undecided, marked?.destinations);
     mark.raise(end, this.#sequence);
   }
 
   /** What the last commit says is certain only once it stands in a segment that this process has synced. */
-  #copyLast({ header, records, before }: Undecided): void {
+  #copyLast({ header, records, before }: Undecided, destinations: Mark["destinations"] = new Map()): void {
     const sealed = this.#seal;
     const commit = new Commit();
     commit.first = header.first;
@@ -155,7 +163,8 @@ export class SegmentWriter implements LogWriter {
       this.#seal = before;
       this.#writeEpoch();
       this.#adopt(this.#create(commit, header));
-      this.#tryMark();
+      // Nobody has told yet how far the destinations are.
+      this.#tryMark(destinations);
     } catch (problem) {
       this.#seal = sealed;
       this.#options.report(
@@ -169,6 +178,7 @@ export class SegmentWriter implements LogWriter {
     if (bytes.length > entryBytesMax) {
       throw new RangeError(`Cannot append entry: it is longer than ${entryBytesMax} bytes`);
     }
+    if (!(count >= 1)) throw new RangeError(`Cannot append entry: it holds ${count} messages`);
     const { commit } = this.#groupFor(bytes.length);
     if (commit.count === 0) commit.first = this.#next;
     const position = this.#next;
@@ -197,21 +207,21 @@ export class SegmentWriter implements LogWriter {
     if (gone.length === 0 || low === undefined) return;
     // Low-water mark, then names, then space: whatever a crash leaves of this, a start knows that nothing is missing.
     writeNumber(files, join(this.#dir, "low"), low);
-    const unwanted = gone.map((segment) => this.#retireName(segment)).filter((name) => name.endsWith(".del"));
+    for (const segment of gone) this.#retireName(segment);
     // Not a byte of a spare is overwritten before this.
     files.syncDir(this.#logDir);
-    for (const name of unwanted) files.remove(join(this.#logDir, name));
     this.#segments = this.#segments.slice(gone.length);
+    removeLeftovers(files, this.#logDir, [".del"]);
   }
 
   /** A freed segment becomes a spare, or is removed when there are enough or it is too small. */
-  #retireName({ name, bytes }: SegmentFact): string {
+  #retireName({ name, bytes }: SegmentFact): void {
     const { files } = this.#world;
+    if (!files.exists(join(this.#logDir, name))) return; // an earlier trim came so far and failed
     const spare = this.#options.recycle && bytes >= this.#segmentBytes &&
       listSpares(files, this.#logDir).length < sparesMax;
     const retired = spare ? spareNameOf(name) : `${name}.del`;
     files.rename(join(this.#logDir, name), join(this.#logDir, retired));
-    return retired;
   }
 
   facts(): WriterFacts {
@@ -220,7 +230,7 @@ export class SegmentWriter implements LogWriter {
       end: this.#mark.position,
       epoch: this.#epoch,
       bytes: this.#segments.reduce((sum, { bytes }) => sum + bytes, 0) + (this.#live?.filled ?? 0),
-      freeBytes: this.#world.files.space(this.#logDir),
+      freeBytes: this.#space(),
       state: this.#state,
       commits: this.#commits,
       syncMs: this.#syncMs,
@@ -231,13 +241,16 @@ export class SegmentWriter implements LogWriter {
     return this.#segments;
   }
 
-  async close(): Promise<void> {
-    if (this.#closing) return;
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     this.#closing = true;
     await this.durable().catch(() => {});
     this.#timers.abort();
     this.#tryMark();
-    this.#marks.close();
+    quietly(() => this.#marks.close());
     this.#cutLive();
   }
 
@@ -248,7 +261,7 @@ export class SegmentWriter implements LogWriter {
     } catch (problem) {
       this.#options.report(`segment ${this.#live?.name} cannot be cut: ${textOf(problem)}`);
     }
-    this.#retire();
+    this.#abandon();
   }
 
   #refusal(): Error {
@@ -260,7 +273,7 @@ export class SegmentWriter implements LogWriter {
   #groupFor(entryLength: number): Group {
     const last = this.#groups.at(-1);
     if (last?.commit.hasRoom(entryLength)) return last;
-    if (last === undefined) this.#world.clock.turn(() => this.#commitAll());
+    if (last === undefined) this.#world.clock.turn(() => this.#commitAll(), this.#crowd);
     const group = newGroup(this.#spare ?? new Commit());
     this.#spare = undefined;
     this.#groups.push(group);
@@ -271,6 +284,8 @@ export class SegmentWriter implements LogWriter {
   #commitAll(): void {
     const groups = this.#groups;
     this.#groups = [];
+    this.#settled = groups.at(-1)!.promise;
+    this.#crowd = groups.length > 1 || groups[0]!.commit.entries >= crowdEntries;
     for (let i = 0; i < groups.length; i++) {
       const { commit, resolve } = groups[i]!;
       this.#commitOne(commit);
@@ -314,12 +329,14 @@ export class SegmentWriter implements LogWriter {
   }
 
   #refuse(groups: readonly Group[]): void {
-    const problem = this.#state === "full"
-      ? this.#refusal()
-      : new LogStopped("Cannot tell whether the messages were kept: the disk failed", "unknown", this.#stopCause);
+    const unknown = new LogStopped(
+      "Cannot tell whether the messages were kept: the disk failed",
+      "unknown",
+      this.#stopCause,
+    );
     for (const group of groups) {
       group.promise.catch(() => {}); // refused whether or not somebody waits
-      group.reject(problem);
+      group.reject(this.#state === "full" && group.commit !== this.#unsealed ? this.#refusal() : unknown);
     }
     // What was refused stands behind a seal or nowhere, so its positions are free.
     this.#next = Math.min(this.#next, groups[0]?.commit.first ?? this.#next) as Position;
@@ -332,11 +349,14 @@ export class SegmentWriter implements LogWriter {
     const { bytes, chain } = commit.seal(place, this.#world.clock.now(), this.#epoch);
     const begin = this.#world.clock.elapsed();
     live.file.write(live.offset, bytes);
+    this.#unsealed = commit;
     live.file.sync();
     this.#syncMs += this.#world.clock.elapsed() - begin;
     this.#commits++;
     this.#committedAt = this.#world.clock.elapsed();
     live.offset += bytes.length;
+    // A large commit goes beyond the zeros, and the next ones must not come over it.
+    live.filled = Math.max(live.filled, live.offset);
     live.chain = chain;
     this.#seal = { segment: live.id, length: live.offset, chain, end: commit.first + commit.count as Position };
   }
@@ -351,17 +371,23 @@ export class SegmentWriter implements LogWriter {
   /** Zeros ahead of need: overwriting them costs half the sync that growing the file would, and the room is really there. */
   #fill(live: LiveSegment, commitLength: number): void {
     this.#needSpace(this.#fillBytes + commitLength);
-    if (commitLength > fillForCommitsUpTo) {
-      live.filled = live.offset + commitLength;
-      return;
-    }
+    if (commitLength > fillForCommitsUpTo) return;
     const count = Math.min(live.capacity - live.filled, fillBytes);
     live.file.write(live.filled, zeros.subarray(0, count));
     live.filled += count;
   }
 
   #needSpace(bytes: number): void {
-    if (this.#world.files.space(this.#logDir) < this.#reserveBytes + bytes) throw new NoRoom();
+    if (this.#space() < this.#reserveBytes + bytes) throw new NoRoom();
+  }
+
+  /** A disk that does not even answer has no room. */
+  #space(): number {
+    try {
+      return this.#world.files.space(this.#logDir);
+    } catch {
+      return 0;
+    }
   }
 
   #roll(commit: Commit): LiveSegment {
@@ -372,6 +398,7 @@ export class SegmentWriter implements LogWriter {
   }
 
   #adopt(live: LiveSegment): LiveSegment {
+    this.#unsealed = undefined;
     const { name, id, base, offset, chain } = live;
     const end = offset === firstCommitAt ? base : this.recovered.end;
     this.#live = live;
@@ -414,7 +441,9 @@ export class SegmentWriter implements LogWriter {
       // Without this a power cut may forget that the segment exists.
       files.syncDir(this.#logDir);
     } catch (problem) {
-      file.close();
+      // Neither a spare that failed is tried again, nor may what was half made take the room that is missing.
+      quietly(() => file.close());
+      quietly(() => files.remove(join(this.#logDir, from)));
       throw problem;
     }
   }
@@ -465,11 +494,7 @@ export class SegmentWriter implements LogWriter {
   }
 
   #abandon(): void {
-    try {
-      this.#retire();
-    } catch {
-      // It is the handle of a file that already failed.
-    }
+    quietly(() => this.#retire());
   }
 
   #becomeFull(problem: unknown): void {
@@ -486,17 +511,9 @@ export class SegmentWriter implements LogWriter {
   async #watchSpace(): Promise<void> {
     while (this.#state === "full" && !this.#closing) {
       await this.#world.clock.sleep(spaceEveryMs, this.#timers.signal);
-      if (!this.#hasSpace()) continue;
+      if (this.#space() < this.#reserveBytes + this.#segmentBytes) continue;
       this.#state = "ready";
       this.#options.report("there is room on the disk again: taking messages");
-    }
-  }
-
-  #hasSpace(): boolean {
-    try {
-      return this.#world.files.space(this.#logDir) >= this.#reserveBytes + this.#segmentBytes;
-    } catch {
-      return false; // a disk that does not even answer has no room
     }
   }
 
@@ -509,18 +526,17 @@ export class SegmentWriter implements LogWriter {
     });
   }
 
-  #tryMark(): void {
+  #tryMark(destinations?: Mark["destinations"]): void {
     try {
-      this.#putMark();
+      this.#putMark(destinations ?? this.#options.destinations());
     } catch (problem) {
       this.#options.report(`the durable mark cannot be written: ${textOf(problem)}`);
     }
   }
 
-  #putMark(): void {
+  #putMark(destinations: Mark["destinations"]): void {
     const seal = this.#seal;
     if (seal === undefined) return;
-    const destinations = this.#options.destinations();
     const mark: Mark = {
       position: seal.end,
       chain: seal.chain,
@@ -540,6 +556,15 @@ class NoRoom extends Error {
 function newGroup(commit: Commit): Group {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   return { commit, promise, resolve, reject };
+}
+
+/** For the handle or the file of something that has already failed: that it fails again is no news. */
+function quietly(act: () => void): void {
+  try {
+    act();
+  } catch (problem) {
+    if (codeOf(problem) === "") throw problem;
+  }
 }
 
 function textOf(problem: unknown): string {

@@ -142,5 +142,5 @@ const denoClock: Clock = {
       signal?.addEventListener("abort", done, { once: true });
     });
   },
-  turn: (run) => void setImmediate(run),
+  turn: (run, crowd) => void (crowd ? setTimeout(run, 0) : setImmediate(run)),
 };

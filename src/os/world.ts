@@ -59,8 +59,11 @@ export interface Clock {
   elapsed(): number;
   /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Calls `run` once all that is ready in this turn of the loop has run. */
-  turn(run: () => void): void;
+  /**
+   * Calls `run` once all that is ready in this turn of the loop has run. In a crowd that is not all that is ready: the runtime
+   * completes a limited number of reads a poll, so `run` then waits for a timer, and the others get in too.
+   */
+  turn(run: () => void, crowd?: boolean): void;
 }
 
 /** The system's name of what went wrong ("ENOENT", "ENOSPC", …), or "" when it is no error of the system. */

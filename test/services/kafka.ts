@@ -122,18 +122,29 @@ export class Kafka {
     throw new Error(`Cannot start Kafka in ${node.dir}: ${await Deno.readTextFile(`${node.dir}/out`)}`);
   }
 
-  async kill(i: number, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void> {
+  /** With SIGKILL. */
+  async kill(i: number): Promise<void> {
     const node = this.#node(i);
-    node.process?.kill(signal);
-    if (signal !== "SIGKILL") return;
+    node.process?.kill("SIGKILL");
     await node.process?.status;
     node.process = undefined;
+  }
+
+  /** The node takes connections and bytes, and says nothing. */
+  freeze(i: number): void {
+    const { process } = this.#node(i);
+    process?.kill("SIGSTOP");
+    while (process && !isFrozen(process.pid)) continue;
+  }
+
+  thaw(i: number): void {
+    this.#node(i).process?.kill("SIGCONT");
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#launched);
-    await Promise.all(this.#nodes.map((_, i) => this.kill(i, "SIGKILL")));
+    await Promise.all(this.#nodes.map((_, i) => this.kill(i)));
     await Deno.remove(this.#dir, { recursive: true });
   }
 
@@ -267,6 +278,12 @@ function security(keystore: string): Record<string, string> {
     "ssl.keystore.type": "PEM",
     "ssl.keystore.location": keystore,
   };
+}
+
+/** All threads: on a busy machine some run on for a while. */
+function isFrozen(pid: number): boolean {
+  const threads = [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => name);
+  return threads.every((id) => / [TZ] /.test(Deno.readTextFileSync(`/proc/${pid}/task/${id}/stat`)));
 }
 
 function makeNodes(dir: string, count: number): Node[] {

@@ -26,8 +26,8 @@ export const planted: readonly Planted[] = [
   {
     name: "the directory is not synced after a new segment got its name",
     file: "src/log/writer.ts",
-    find: "      files.syncDir(this.#logDir);\n    } catch (problem) {\n      file.close();",
-    replace: "    } catch (problem) {\n      file.close();",
+    find: "      files.syncDir(this.#logDir);\n    } catch (problem) {",
+    replace: "    } catch (problem) {",
   },
   {
     name: "a failed sync is tried again on the same file",
@@ -69,26 +69,26 @@ export const planted: readonly Planted[] = [
   {
     name: "recovery takes a torn commit for a whole one",
     file: "src/log/recover.ts",
-    find: "    if (here?.whole && here.header.first >= end.end) {",
-    replace: "    if (here && here.header.first >= end.end) {",
+    find: "    if (here?.whole && here.header.first >= seal.end) {",
+    replace: "    if (here && here.header.first >= seal.end) {",
   },
   {
     name: "recovery ends a commit early",
     file: "src/log/recover.ts",
-    find: "    const end = tail ? findEnd(files, dir, tail, findings) : undefined;",
+    find: "      const { seal, last, damaged } = endOf(tail, this.#mark);",
     replace:
-      "    const found = tail ? findEnd(files, dir, tail, findings) : undefined;\n    const end = found && { ...found, end: Math.max(tail!.base, found.end - 1) as Position };",
+      "      const { seal: found, last, damaged } = endOf(tail, this.#mark);\n      const seal = { ...found, end: Math.max(tail.base, found.end - 1) as Position };",
   },
   {
     name: "the new segment does not begin beyond what cursors have seen",
     file: "src/log/recover.ts",
-    find: "    const base = Math.max(last, mark?.position ?? 0, ...cursors);",
-    replace: "    const base = Math.max(0, last - 1);",
+    find: "  const base = Math.max(last, mark?.position ?? 0, ...cursors);",
+    replace: "  const base = Math.max(0, last - 1);",
   },
   {
     name: "recovery believes the last commit without copying it",
     file: "src/log/recover.ts",
-    find: "end && last > (mark?.position ?? 0) ? end.last : undefined",
+    find: "end && last > (mark?.position ?? 0) ? end.undecided : undefined",
     replace: "undefined",
   },
   {

@@ -53,6 +53,8 @@ export class SimWorld implements World {
   readonly clock = new SimClock();
   /** Calls made so far. */
   calls = 0;
+  /** Handles that are open: what was opened and not closed in this life. */
+  openHandles = 0;
   /** Called before each call, with the first path it is about: for traces, and for tests that act in the middle. */
   watch: ((call: Call, path: string) => void) | undefined;
   readonly #disk = new Disk();
@@ -100,6 +102,7 @@ export class SimWorld implements World {
   }
   #end(): void {
     this.#life++;
+    this.openHandles = 0;
     this.#stopAfter = Infinity;
     this.clock.stopAll();
   }
@@ -281,6 +284,7 @@ class SimFile implements OpenFile {
     this.#path = path;
     this.#inode = inode;
     this.#life = world.life;
+    world.openHandles++;
   }
   read(at: number, into: Uint8Array): number {
     this.#fail("read", this.#count("read"));
@@ -310,6 +314,7 @@ class SimFile implements OpenFile {
     // The system gives the handle up even if it reports an error.
     this.#alive();
     this.#closed = true;
+    this.#world.openHandles--;
     this.#disk.release(this.#inode);
     this.#fail("close", this.#world.count("close", this.#path));
   }

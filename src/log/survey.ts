@@ -1,0 +1,148 @@
+/**
+ * A log's directory as it stands, for who looks at it from outside: which segments there are, in which order, and how far they
+ * may be read. While another process has the directory that is up to the durable mark; otherwise it is everything that is right.
+ * Changes nothing; give it a world that cannot.
+ */
+import { type Files, join } from "../os/world.ts";
+import { listSegments, nodeOf, readNumber } from "./directory.ts";
+import { firstCommitAt, type Seal, type SegmentHeader } from "./format.ts";
+import { type Mark, peekMark } from "./mark.ts";
+import type { Position } from "./mod.ts";
+import { Segment } from "./segment.ts";
+import { type Bounds, headers, walk } from "./walk.ts";
+
+export interface SegmentSeen {
+  readonly name: string;
+  readonly id: string;
+  readonly base: Position;
+  /** Bytes of its file. */
+  readonly bytes: number;
+  /** Undefined when it is damaged. */
+  readonly header: SegmentHeader | undefined;
+  /** What the segment after it says of its end. */
+  readonly seal: Seal | undefined;
+  readonly bounds: Bounds;
+}
+export interface Survey {
+  readonly files: Files;
+  readonly dir: string;
+  /** From its file, else from its segments; undefined when neither tells. */
+  readonly node: string | undefined;
+  /** The process that has the directory, as it calls itself; undefined when none has. */
+  readonly holder: string | undefined;
+  readonly mark: Mark | undefined;
+  readonly epoch: number;
+  /** Everything before it was given back by retention. */
+  readonly low: Position;
+  /** Oldest first. */
+  readonly segments: readonly SegmentSeen[];
+  /** Another node's: no part of this log. */
+  readonly foreign: readonly Pick<SegmentSeen, "name" | "base" | "header">[];
+  /** The position after the last message that may be read. */
+  readonly end: Position;
+}
+
+/** `of`: what a dead-letter log has from the node whose it is. Throws `NewerFormat`. */
+export function survey(files: Files, dir: string, of?: Pick<Survey, "node" | "holder">): Survey {
+  const holder = of ? of.holder : files.holder(join(dir, "LOCK"));
+  // Before the segments: what it says was written stands in those listed later.
+  const mark = peekMark(files, dir);
+  const node = of ? of.node : nodeIn(files, dir);
+  const low = readNumber(files, join(dir, "low")) as Position;
+  const all = inOrder(listSegments(files, join(dir, "log")).flatMap((name) => look(files, dir, name) ?? []));
+  const foreign = all.filter(({ header }) => node !== undefined && header !== undefined && header.node !== node);
+  const own = withBounds(all.filter((one) => !foreign.includes(one)), mark, holder !== undefined);
+  return {
+    files,
+    dir,
+    node,
+    holder,
+    mark,
+    epoch: readNumber(files, join(dir, "epoch")),
+    low,
+    segments: own,
+    foreign,
+    end: endOf(files, dir, own) ?? low,
+  };
+}
+
+/** Opens a segment that was seen; undefined when it is gone, because retention freed it meanwhile. */
+export function openSeen({ files, dir }: Pick<Survey, "files" | "dir">, name: string): Segment | undefined {
+  const logDir = join(dir, "log");
+  return files.exists(join(logDir, name)) ? Segment.open(files, logDir, name) : undefined;
+}
+
+/** A damaged file "node" is no reason not to look. */
+function nodeIn(files: Files, dir: string): string | undefined {
+  try {
+    return nodeOf(files, dir);
+  } catch {
+    return undefined;
+  }
+}
+
+type Looked = Omit<SegmentSeen, "seal" | "bounds">;
+
+function look(files: Files, dir: string, name: string): Looked | undefined {
+  const segment = openSeen({ files, dir }, name);
+  if (segment === undefined) return undefined;
+  const { id, base, header } = segment;
+  const bytes = segment.size();
+  segment.close();
+  return { name, id, base, bytes, header };
+}
+
+function inOrder(segments: readonly Looked[]): Looked[] {
+  return segments.toSorted((a, b) => a.base - b.base || (a.header?.sequence ?? 0) - (b.header?.sequence ?? 0));
+}
+
+function withBounds(segments: readonly Looked[], mark: Mark | undefined, live: boolean): SegmentSeen[] {
+  const seals = new Map(segments.map(({ header }) => [header?.previous?.segment, header?.previous]));
+  const bounded = segments.map((segment, i): SegmentSeen => {
+    const seal = seals.get(segment.id);
+    const marked = mark?.segment === segment.id ? mark.offset : undefined;
+    const last = i === segments.length - 1;
+    return { ...segment, seal, bounds: boundsOf(segment, { seal, marked, closed: live && last }) };
+  });
+  if (!live) return bounded;
+  // What was begun since the mark was written may not be durable yet.
+  const marked = bounded.findIndex(({ id }) => id === mark?.segment);
+  return marked < 0 ? bounded : bounded.slice(0, marked + 1);
+}
+
+/** `closed`: somebody may be writing it, so only what the mark covers is read. */
+function boundsOf(
+  { bytes }: Looked,
+  { seal, marked, closed }: { seal: Seal | undefined; marked: number | undefined; closed: boolean },
+): Bounds {
+  if (seal) return { limit: seal.length, synced: seal.length };
+  if (closed) return { limit: marked ?? firstCommitAt, synced: marked ?? firstCommitAt };
+  return { limit: Math.max(bytes, marked ?? 0), synced: marked ?? 0 };
+}
+
+function endOf(files: Files, dir: string, segments: readonly SegmentSeen[]): Position | undefined {
+  const last = segments.at(-1);
+  const segment = last && openSeen({ files, dir }, last.name);
+  if (last === undefined || segment === undefined) return undefined;
+  try {
+    let end = last.base as number;
+    for (const step of walk(segment, last.bounds)) {
+      if (step.kind === "commit") end = step.commit.header.first + step.commit.header.count;
+    }
+    return end as Position;
+  } finally {
+    segment.close();
+  }
+}
+
+/** How far commits can be seen beyond what may be read: nothing durable is further than that. */
+export function visibleEnd(seen: Survey): Position {
+  let end = seen.end as number;
+  for (const name of listSegments(seen.files, join(seen.dir, "log")).slice(-2)) {
+    const segment = openSeen(seen, name);
+    if (segment === undefined) continue;
+    for (const { header } of headers(segment, Infinity)) end = Math.max(end, header.first + header.count);
+    segment.close();
+  }
+  return end as Position;
+}

@@ -1,0 +1,56 @@
+/** The load: wrk, with the script beside this. A request that was not accepted makes the measurement void. */
+import { fileURLToPath } from "node:url";
+import { Skipped } from "./case.ts";
+import { findCommand, runToEnd } from "./process.ts";
+
+export interface Load {
+  /** Path and query. */
+  readonly path: string;
+  readonly connections: number;
+  /** Without one, GETs are sent. */
+  readonly body?: { readonly file: string; readonly type: string };
+}
+export interface Timing {
+  readonly seconds: number;
+  /** The core that wrk runs on; left out: any. */
+  readonly core?: number;
+}
+/** What wrk saw: answers that came within the time. */
+export interface Seen {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly p50_ms: number;
+  readonly p99_ms: number;
+  readonly p99_9_ms: number;
+  readonly max_ms: number;
+  /** What wrk itself took. */
+  readonly cpu_s: number;
+}
+interface Report extends Seen {
+  readonly refused: number;
+  readonly broken: number;
+}
+
+const script = fileURLToPath(new URL("load.lua", import.meta.url));
+/** Longer than any stall of a disk that is still a figure. */
+const patience = "60s";
+
+export async function sendLoad(address: string, load: Load, { seconds, core }: Timing): Promise<Seen> {
+  const command = await findCommand("wrk");
+  if (command === undefined) throw new Skipped("needs wrk");
+  const { path, connections, body } = load;
+  const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", patience, "-s", script];
+  args.push(`http://${address}${path}`, ...(body ? ["--", body.file, body.type] : []));
+  const { code, stdout, stderr } = await runToEnd({ command, args, ...(core !== undefined && { core }) });
+  const line = stdout.split("\n").findLast((line) => line.startsWith("{"));
+  if (code !== 0 || line === undefined) throw new Error(`wrk ended with ${code}: ${stderr}${stdout}`);
+  return checked(JSON.parse(line), `${address}${path}`);
+}
+
+function checked(report: Report, url: string): Seen {
+  const { refused, broken, requests } = report;
+  if (refused > 0) throw new Error(`${refused} of ${requests} requests to ${url} got an answer that was not 2xx`);
+  if (broken > 0) throw new Error(`${broken} connections to ${url} broke or stood still`);
+  if (requests === 0) throw new Error(`no request to ${url} was answered`);
+  return report;
+}

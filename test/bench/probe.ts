@@ -1,0 +1,299 @@
+/** The steps that can be timed alone, each with what it works on. */
+import { sections } from "../../src/config/keys.ts";
+import { defaults } from "../../src/config/options.ts";
+import { select } from "../../src/deliver/select.ts";
+import type { HttpRequest } from "../../src/ingest/http.ts";
+import { parseJson } from "../../src/ingest/json.ts";
+import { isProblem } from "../../src/ingest/problem.ts";
+import { parseQuery } from "../../src/ingest/query.ts";
+import { openRoutes } from "../../src/ingest/routes.ts";
+import type { Rules } from "../../src/ingest/rules.ts";
+import {
+  claimDirectory,
+  type Entry,
+  LocalWatermark,
+  type LogWriter,
+  type Position,
+  SegmentReader,
+  SegmentWriter,
+} from "../../src/log/mod.ts";
+import { filterOf } from "../../src/message/filter.ts";
+import { formatter } from "../../src/message/format.ts";
+import { decodeEntry, encodeEntry, type Incoming } from "../../src/message/wire.ts";
+import { nodeStates, Table } from "../../src/observe/table.ts";
+import { realWorld } from "../../src/os/deno.ts";
+import { lines, query } from "./body.ts";
+
+export interface Probe {
+  readonly name: string;
+  readonly what: string;
+  /** How many one run handles. */
+  readonly messages: number;
+  run(): Promise<void> | void;
+  /** What needs no clock: makes room now and then. */
+  tidy?(): void;
+}
+export interface Probes extends AsyncDisposable {
+  readonly probes: readonly Probe[];
+  /** Why some are not there. */
+  readonly missing: readonly string[];
+}
+
+const node = "9f3c01aa27de4410";
+const arrival = 1_395_012_345_634;
+const memoryDir = "/dev/shm";
+/** Requests of one commit. */
+const together = 64;
+
+export async function openProbes(): Promise<Probes> {
+  const world = realWorld();
+  const pure = [...ingestProbes(), ...entryProbes(), ...deliverProbes()];
+  if (!await Deno.stat(memoryDir).catch(() => undefined)) {
+    return { probes: pure, missing: [`needs ${memoryDir}`], async [Symbol.asyncDispose]() {} };
+  }
+  const dir = await Deno.makeTempDir({ dir: memoryDir, prefix: "sparkngin-bench-" });
+  const logs = [new ProbedLog(`${dir}/write`, world), new ProbedLog(`${dir}/ones`, world)];
+  logs.push(new ProbedLog(`${dir}/hundreds`, world));
+  const [writing, ones, hundreds] = logs as [ProbedLog, ProbedLog, ProbedLog];
+  await ones.fill({ entry: entryOf(1), count: 1, entries: 100_000 });
+  await hundreds.fill({ entry: entryOf(100), count: 100, entries: 2000 });
+  return {
+    probes: [
+      ...pure,
+      writing.writeProbe("writer-50x1", { entries: 50, count: 1 }),
+      writing.writeProbe("writer-10x100", { entries: 10, count: 100 }),
+      ones.readProbe("reader-1", "entries of one message"),
+      hundreds.readProbe("reader-100", "entries of 100 messages"),
+    ],
+    missing: [],
+    async [Symbol.asyncDispose]() {
+      for (const log of logs) await log.close();
+      await Deno.remove(dir, { recursive: true });
+    },
+  };
+}
+
+/** What one line of the load becomes. */
+function incoming(count: number): Incoming[] {
+  const found = parseJson(new TextEncoder().encode(lines(count)), "lines", rules);
+  if (isProblem(found)) throw new Error(found.detail);
+  return found;
+}
+
+function entryOf(count: number): Uint8Array {
+  return encodeEntry({ timestamp: arrival, shared: { peerIp: "127.0.0.1" } }, incoming(count)).slice();
+}
+
+const http = defaults(sections.http);
+const rules: Rules = {
+  messageMax: http.message_max,
+  messagesMax: http.messages_max,
+  depthMax: http.depth_max,
+  topic: undefined,
+  admit: () => undefined,
+};
+
+function ingestProbes(): Probe[] {
+  const search = query.slice(query.indexOf("?") + 1);
+  const hundred = new TextEncoder().encode(lines(100));
+  return [
+    { name: "parse-query", what: "parseQuery of the GET", messages: 1, run: () => void parseQuery(search) },
+    getProbe(),
+    {
+      name: "parse-json-100",
+      what: "parseJson of 100 lines",
+      messages: 100,
+      run: () => void parseJson(hundred, "lines", rules),
+    },
+  ];
+}
+
+/** All of a GET but HTTP: route, query, sender, entry, append, and the answer after the commit. */
+function getProbe(): Probe {
+  const log = new MemoryLog();
+  const table = Table.allocate(0);
+  table.set("state", nodeStates.indexOf("ready"));
+  const clock = realWorld().clock;
+  const handle = openRoutes({ http, log, clock, table, node, epoch: () => 1, status: () => "{}" });
+  return {
+    name: "get",
+    what: `a GET from the route to the answer, into a log in memory, ${together} a commit`,
+    messages: together,
+    async run() {
+      let last;
+      for (let i = 0; i < together; i++) last = handle(new QueryRequest());
+      log.commit();
+      const { status } = await last!;
+      if (status !== 204) throw new Error(`The GET was answered with ${status}`);
+    },
+  };
+}
+
+const headers: Readonly<Record<string, string>> = {
+  "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+  referer: "http://www.example.com/some/page.html?x=1",
+};
+
+class QueryRequest implements HttpRequest {
+  readonly method = "GET";
+  readonly target = query;
+  readonly peer = "127.0.0.1";
+  header(name: string): string | null {
+    return headers[name] ?? null;
+  }
+  async body(): Promise<Uint8Array> {
+    return new Uint8Array(0);
+  }
+}
+
+/** Copies what it is given, as the real one does, and forgets it. */
+class MemoryLog implements LogWriter {
+  readonly #bytes = new Uint8Array(1 << 24);
+  #at = 0;
+  #position = 0;
+  #commit = Promise.withResolvers<void>();
+
+  append(bytes: Uint8Array, count: number): Position {
+    if (this.#at + bytes.length > this.#bytes.length) this.#at = 0;
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+    this.#position += count;
+    return this.#position - count as Position;
+  }
+  durable(): Promise<void> {
+    return this.#commit.promise;
+  }
+  commit(): void {
+    this.#commit.resolve();
+    this.#commit = Promise.withResolvers<void>();
+  }
+  async probe(): Promise<void> {}
+  trim(): void {}
+  async close(): Promise<void> {}
+}
+
+function entryProbes(): Probe[] {
+  const [one, hundred] = [incoming(1), incoming(100)];
+  const [oneEntry, hundredEntry] = [entryOf(1), entryOf(100)];
+  const head = { timestamp: arrival, shared: { peerIp: "127.0.0.1" } };
+  return [
+    { name: "encode-entry-1", what: "encodeEntry of one message", messages: 1, run: () => void encodeEntry(head, one) },
+    {
+      name: "encode-entry-100",
+      what: "encodeEntry of 100 messages",
+      messages: 100,
+      run: () => void encodeEntry(head, hundred),
+    },
+    { name: "decode-entry-1", what: "decodeEntry of one message", messages: 1, run: () => void decodeEntry(oneEntry) },
+    {
+      name: "decode-entry-100",
+      what: "decodeEntry of 100 messages",
+      messages: 100,
+      run: () => void decodeEntry(hundredEntry),
+    },
+  ];
+}
+
+function deliverProbes(): Probe[] {
+  const messages = decodeEntry(entryOf(100));
+  const format = formatter("json");
+  return [
+    {
+      name: "format-json",
+      what: "formatter json of 100 messages",
+      messages: 100,
+      run() {
+        for (let i = 0; i < messages.length; i++) format(messages[i]!, `${node}-1-${i}`);
+      },
+    },
+    selectProbe("select-1", 1, 500),
+    selectProbe("select-100", 100, 5),
+  ];
+}
+
+/** As a pump does it: decode, filter, name, format. */
+function selectProbe(name: string, count: number, entries: number): Probe {
+  const bytes = entryOf(count);
+  const items = Array.from({ length: entries }, (_, i): Entry => {
+    return { position: i * count as Position, count, epoch: 1, time: arrival, bytes };
+  });
+  const selector = { node, wants: filterOf(), format: formatter("json") };
+  return {
+    name,
+    what: `select and format json of ${entries} entries of ${count}`,
+    messages: entries * count,
+    run() {
+      const { batch } = select(items, 0 as Position, selector);
+      if (batch.length !== entries * count) throw new Error(`Selected ${batch.length} of ${entries * count} messages`);
+    },
+  };
+}
+
+/** A log in memory's file system: what it costs without a disk. */
+class ProbedLog {
+  readonly #dir: string;
+  readonly #world: ReturnType<typeof realWorld>;
+  readonly #mark = new LocalWatermark();
+  readonly #writer: SegmentWriter;
+
+  constructor(dir: string, world: ReturnType<typeof realWorld>) {
+    const { segment, ballast, recycle } = defaults(sections.log);
+    this.#dir = dir;
+    this.#world = world;
+    this.#writer = new SegmentWriter(world, dir, claimDirectory(world, dir, "bench"), this.#mark, {
+      segmentBytes: segment,
+      reserveBytes: ballast,
+      recycle,
+      destinations: () => new Map(),
+      report: (text) => console.error(text),
+    });
+  }
+
+  async fill({ entry, count, entries }: { entry: Uint8Array; count: number; entries: number }): Promise<void> {
+    for (let i = 0; i < entries; i++) {
+      this.#writer.append(entry, count);
+      if (i % together === 0) await this.#writer.durable();
+    }
+    await this.#writer.durable();
+  }
+
+  writeProbe(name: string, { entries, count }: { entries: number; count: number }): Probe {
+    const entry = entryOf(count);
+    const writer = this.#writer;
+    return {
+      name,
+      what: `append and commit of ${entries} entries of ${count}, in ${memoryDir}`,
+      messages: entries * count,
+      run() {
+        for (let i = 0; i < entries; i++) writer.append(entry, count);
+        return writer.durable();
+      },
+      tidy: () => writer.trim(this.#mark.position),
+    };
+  }
+
+  readProbe(name: string, what: string): Probe {
+    const messages = this.#mark.position;
+    return {
+      name,
+      what: `SegmentReader.next until caught up, ${what}, in ${memoryDir}`,
+      messages,
+      run: () => {
+        const reader = new SegmentReader(this.#world, this.#dir, node, 0 as Position, this.#mark);
+        let count = 0;
+        for (let items = reader.next(limit); items.length > 0; items = reader.next(limit)) {
+          for (const item of items) count += item.count;
+        }
+        reader.close();
+        if (count !== messages) throw new Error(`Read ${count} of ${messages} messages`);
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#writer.close();
+  }
+}
+
+/** As pumps have it by default. */
+const limit = { count: 5000, bytes: 1 << 20 };
