@@ -1,5 +1,6 @@
 /** [shell] `sparkngin run`: starts the threads, shows how they are, and stops them in order. */
-import type { Config } from "../config/keys.ts";
+import { adaptors } from "../../adaptors/mod.ts";
+import type { Config, Destination } from "../config/keys.ts";
 import type { MessagePort } from "node:worker_threads";
 import { Worker } from "node:worker_threads";
 import { Supervisor } from "../deliver/supervisor.ts";
@@ -40,7 +41,8 @@ export async function run(
   const world = realWorld();
   const journal = openJournal(world.clock, (line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), form);
   const node = claim(world, config.data);
-  const running = new RunningNode({ config, world, journal, node });
+  const receivers = await Promise.all(config.destination.map(receiverOf));
+  const running = new RunningNode({ config, world, journal, node, receivers });
   const stopped = running.untilStopped();
   try {
     await running.start();
@@ -76,7 +78,15 @@ function explained(problem: unknown, dir: string): CommandError {
   return new CommandError(exitCodes.unexpected, `Cannot start in "${dir}": ${text}`, { cause: problem });
 }
 
+async function receiverOf(
+  { name, kind, required, filter, options }: Destination,
+): Promise<IntakeJob["destinations"][number]> {
+  const { promise } = (await adaptors[kind]!()).default;
+  return { name, kind, required, filter, confirms: promise(options) === "confirmed" };
+}
+
 interface NodeParts {
+  readonly receivers: IntakeJob["destinations"];
   readonly config: Config;
   readonly world: World;
   readonly journal: Journal;
@@ -108,7 +118,7 @@ class RunningNode {
       started: this.#started,
       http: config.http,
       log: config.log,
-      destinations: config.destination.map(({ name, kind, required }) => ({ name, kind, required })),
+      destinations: parts.receivers,
     });
   }
 

@@ -1,5 +1,6 @@
 /** `sparkngin status`: how a running node and its destinations are. */
 import type { DestinationStatus, Status } from "../observe/status.ts";
+import { inColumns } from "./columns.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable, printableJson } from "./printable.ts";
 import { ask, readAll, serverUrl } from "./server.ts";
@@ -39,7 +40,7 @@ export function renderStatus(status: Status): string {
     `${ready ? "ready" : "NOT READY"}, ${accepted} messages accepted`,
     `log from ${log.start} to ${log.durable}, ${inBytes(log.bytes)} on disk, ${inBytes(log.free_bytes)} free`,
   ];
-  const lines = [...head, "", ...table([titles, ...destinations.map(cells)]), ...destinations.flatMap(troubles)];
+  const lines = [...head, "", ...inColumns([titles, ...destinations.map(cells)], 3), ...destinations.flatMap(troubles)];
   return lines.map((line) => `${printable(line).trimEnd()}\n`).join("");
 }
 
@@ -48,14 +49,6 @@ const titles = ["DESTINATION", "KIND", "STATE", "POSITION", "PENDING", "LAG", "T
 function cells(destination: DestinationStatus): string[] {
   const { name, kind, state, position, pending, lag_s, taken, filtered, dead } = destination;
   return [name, kind, state, position, pending, inTime(lag_s), taken, filtered, dead].map(String);
-}
-
-/** Columns as wide as their widest cell: texts to the left, numbers to the right. */
-function table(rows: readonly string[][]): string[] {
-  const widths = titles.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const aligned = (cell: string, column: number) =>
-    column < 3 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!);
-  return rows.map((row) => row.map(aligned).join("  "));
 }
 
 /** What the operator should know beyond the table. */

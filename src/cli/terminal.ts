@@ -1,15 +1,26 @@
-/** [shell] What a command may touch: its two outputs, the environment, files it reads, and a server it asks. */
+/** [shell] What a command may touch: its two outputs, the environment, files, data directories, and a server it asks. */
+import { realWorld } from "../os/deno.ts";
+import { readOnly } from "../os/read_only.ts";
+import type { World } from "../os/world.ts";
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string>>;
+  /** Whether somebody looks at standard error: progress is shown only then. */
+  readonly attended: boolean;
+  /** What this process writes into the locks it takes. */
+  readonly holder: string;
   /** Data: to standard output. */
-  out(text: string): void;
+  out(text: string | Uint8Array): void;
   /** Talk: to standard error. */
   err(text: string): void;
   /** Throws the system's error, with its `code`. */
   readFile(path: string): string;
+  /** The outside of commands that work on a data directory: with "read" nothing can be changed. */
+  world(to: "read" | "write"): World;
   /** Resolves when the head of the answer is there; rejects when nobody answers. */
   get(url: URL, signal?: AbortSignal): Promise<Answer>;
+  /** The same, with a body of JSON. */
+  post(url: URL, json: string, signal?: AbortSignal): Promise<Answer>;
 }
 export interface Answer {
   readonly status: number;
@@ -19,15 +30,23 @@ export interface Answer {
 export function realTerminal(): Terminal {
   return {
     env: Deno.env.toObject(),
+    get attended() {
+      return Deno.stderr.isTerminal();
+    },
+    get holder() {
+      return `process ${Deno.pid} on ${Deno.hostname()}`;
+    },
     out: (text) => write(Deno.stdout, text),
     err: (text) => write(Deno.stderr, text),
     readFile: (path) => Deno.readTextFileSync(path),
-    get,
+    world: (to) => to === "read" ? readOnly(realWorld()) : realWorld(),
+    get: (url, signal) => ask(url, { method: "GET", signal }),
+    post: (url, json, signal) => ask(url, { method: "POST", body: json, signal }),
   };
 }
 
-function write(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = new TextEncoder().encode(text);
+function write(to: { writeSync(bytes: Uint8Array): number }, text: string | Uint8Array): void {
+  const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
   try {
     for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
   } catch (problem) {
@@ -37,13 +56,21 @@ function write(to: { writeSync(bytes: Uint8Array): number }, text: string): void
   }
 }
 
+interface Asking {
+  readonly method: "GET" | "POST";
+  readonly body?: string;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Not by `fetch`: that one obeys HTTP_PROXY, and a proxy cannot reach our loopback. */
-async function get(url: URL, signal?: AbortSignal): Promise<Answer> {
+async function ask(url: URL, { method, body, signal }: Asking): Promise<Answer> {
   const http = url.protocol === "https:" ? await import("node:https") : await import("node:http");
+  const headers = body === undefined ? {} : { "content-type": "application/json" };
   return await new Promise((resolve, reject) => {
-    const request = http.get(url, { agent: false, signal }, (answer) => {
+    const request = http.request(url, { method, headers, agent: false, signal }, (answer) => {
       resolve({ status: answer.statusCode ?? 0, body: answer });
     });
     request.on("error", reject);
+    request.end(body);
   });
 }

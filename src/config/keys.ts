@@ -63,6 +63,8 @@ export const sections = {
     topic: shaped("topic of messages that name none; empty refuses them", topic, ""),
     trusted_proxies: list("addresses (or IPv4 networks such as 10.0.0.0/8) whose X-Forwarded-For is believed", []),
     cookies: list('cookies to keep, by name; ["*"] keeps all; they are secrets, so none are kept by default', []),
+    ack: list('acknowledgements a request may ask for: "memory", "disk", "delivered"', ["disk"]),
+    ack_deadline: duration('how long a request may wait for "delivered"; then it is told that it is on disk', "30s"),
     body_max: size("largest request body", "8MiB", 1024),
     message_max: size("largest message, so that every destination can take it", "900KiB", 1024),
     messages_max: whole("most messages in one request", 50_000, 1),

@@ -14,8 +14,8 @@ export interface PumpParts {
   readonly mark: Watermark;
   readonly selector: Selector;
   readonly limit: { readonly count: number; readonly bytes: number };
-  /** How long to gather after a batch that was not full. */
-  readonly lingerMs: number;
+  /** How long to gather after a batch that was not full; nothing while somebody waits for the delivery. */
+  readonly lingerMs: () => number;
   readonly deadlineMs: number;
   /** Opens the adaptor; rejects when the destination is not there. */
   readonly open: (signal: AbortSignal) => Promise<Adaptor>;
@@ -32,6 +32,8 @@ export interface PumpWatch {
   /** The cursor has moved; `sent` went to the destination in `ms`. */
   advanced(selection: Selection, sent: { readonly bytes: number; readonly ms: number }): void;
   synced(): void;
+  /** These were refused for good, and are kept as dead letters. */
+  dead(refused: Result["refused"]): void;
   lost(text: string): void;
 }
 
@@ -73,7 +75,7 @@ export class Pump {
   async #gather(selection: Selection, signal: AbortSignal): Promise<void> {
     const { world, limit, lingerMs } = this.#parts;
     const full = selection.count >= limit.count / 2 || selection.bytes >= limit.bytes / 2;
-    if (!full) return await world.clock.sleep(lingerMs, signal);
+    if (!full) return await world.clock.sleep(lingerMs(), signal);
     // An adaptor that never has to wait would keep the thread from hearing that it should stop.
     await new Promise<void>((resolve) => world.clock.turn(resolve));
   }
@@ -124,7 +126,10 @@ export class Pump {
     try {
       const adaptor = await this.#opened(deadline);
       const result = await adaptor.send(batch, deadline.signal);
-      if (result.refused.length > 0) await this.#parts.deadLetters().keep(result.refused, tries + 1);
+      if (result.refused.length > 0) {
+        await this.#parts.deadLetters().keep(result.refused, tries + 1);
+        watch.dead(result.refused);
+      }
       if (result.again.length > 0) watch.trouble(result.trouble ?? "the destination asks to wait", tries + 1);
       return result;
     } catch (problem) {

@@ -55,11 +55,11 @@ async function work(job: DestinationJob): Promise<void> {
     mark,
     selector: { node, wants: filterOf(destination.filter ?? {}), format: formatter(destination.format) },
     limit: { count: destination.batch, bytes: destination.batch_bytes },
-    lingerMs: destination.linger,
+    lingerMs: () => cells.get("waiters") > 0 ? 0 : destination.linger,
     deadlineMs: destination.deadline,
     open: opener(job, world, cursor),
     deadLetters: () => dead ??= openDeadLetters(job, world, cursor.position),
-    watch: watching(cells, cursor),
+    watch: watching(cells, cursor, job.nudges),
   });
   await pump.run(stop.signal);
   await dead?.close();
@@ -102,7 +102,16 @@ function openDeadLetters({ destination, dir, node }: DestinationJob, world: Worl
 
 type Shown = ReturnType<typeof openCursor>;
 
-function watching(cells: DestinationCells, cursor: Shown): PumpWatch {
+/** What is told to intake while requests wait for this destination: in order, so what is dead is known before it is passed. */
+type Told =
+  | { readonly kind: "reached"; readonly position: Position }
+  | { readonly kind: "dead"; readonly position: Position; readonly reason: string };
+
+function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort): PumpWatch {
+  const tell = (told: Told) => {
+    if (cells.get("waiters") > 0) waiting.postMessage(told);
+  };
+  tell({ kind: "reached", position: cursor.position });
   let lastText = "";
   return {
     trouble(text, tries) {
@@ -114,7 +123,11 @@ function watching(cells: DestinationCells, cursor: Shown): PumpWatch {
       lastText = text ?? "";
     },
     begun: ({ since }) => cells.set("since", since),
+    dead(refused) {
+      for (const { delivery, reason } of refused) tell({ kind: "dead", position: delivery.position, reason });
+    },
     advanced(_selection, { bytes, ms }) {
+      tell({ kind: "reached", position: cursor.position });
       show(cells, cursor);
       cells.add("batches", 1);
       cells.add("bytes", bytes);

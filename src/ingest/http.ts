@@ -28,14 +28,17 @@ export class BodyLost extends Error {
   override readonly name = "BodyLost";
 }
 
-const stored = { "sparkngin-ack": "disk", "cache-control": "no-store" };
+/** Says which acknowledgement was reached. */
+export function storedHeaders(ack: string): Record<string, string> {
+  return { "sparkngin-ack": ack, "cache-control": "no-store" };
+}
 
 /** The one answer to all requests that want no more than "it is safe": the shell may keep its response ready. */
-export const accepted: Answer = Object.freeze({ status: 204, headers: Object.freeze({ ...stored }) });
+export const accepted: Answer = Object.freeze({ status: 204, headers: Object.freeze(storedHeaders("disk")) });
 
 /** Tells the ids of what was stored. */
-export function receipt(body: string): Answer {
-  return { status: 200, headers: { ...stored, "content-type": "application/json" }, body };
+export function receipt(body: string, ack: string, status = 200): Answer {
+  return { status, headers: { ...storedHeaders(ack), "content-type": "application/json" }, body };
 }
 
 export function text(body: string): Answer {

@@ -4,10 +4,13 @@ import type { Fields } from "../message/message.ts";
 import { encodeEntry, type Incoming } from "../message/wire.ts";
 import type { Table } from "../observe/table.ts";
 import type { Clock } from "../os/world.ts";
-import { accepted, type Answer, pixel, receipt } from "./http.ts";
-import { type Problem, problemAnswer } from "./problem.ts";
+import type { Ack } from "./ack.ts";
+import type { Deliveries, Outcome } from "./deliveries.ts";
+import { accepted, type Answer, pixel, receipt, storedHeaders } from "./http.ts";
+import { type Problem, problemAnswer, quoted } from "./problem.ts";
 
 export interface IntakeParts {
+  readonly deliveries: Deliveries;
   readonly log: LogWriter;
   readonly clock: Clock;
   readonly table: Table;
@@ -17,6 +20,11 @@ export interface IntakeParts {
 
 /** What a sender wants to see once its messages are safe. */
 export type Wish = "nothing" | "receipt" | "pixel";
+/** What a request asks for besides being taken. */
+export interface Asked {
+  readonly wish: Wish;
+  readonly ack: Ack;
+}
 
 /** The log takes no longer entries. */
 const entryBytesMax = 16 * 1024 * 1024;
@@ -41,8 +49,10 @@ export class Intake {
   }
 
   /** Stores all of a request as one entry, and answers once it would survive a power cut. */
-  store(shared: Fields, messages: readonly Incoming[], wish: Wish): Answer | Promise<Answer> {
-    const { log, clock } = this.#parts;
+  store(shared: Fields, messages: readonly Incoming[], { wish, ack }: Asked): Answer | Promise<Answer> {
+    const { log, clock, deliveries } = this.#parts;
+    const who = ack.level === "delivered" ? deliveries.whoFor(ack, wholeFields(shared, messages)) : undefined;
+    if (who !== undefined && "code" in who) return this.refuse(who, wish);
     const bytes = encodeEntry({ timestamp: clock.now(), shared }, messages);
     if (bytes.length > entryBytesMax) return this.refuse(tooLong, wish);
     let first: Position;
@@ -51,11 +61,34 @@ export class Intake {
     } catch (problem) {
       return this.#unavailable(problemOf(problem), 1, wish);
     }
+    const outcome = who && deliveries.wait(who, first, messages.length);
     const { answer } = this.#join(messages.length, bytes.length);
-    if (wish === "nothing") return answer;
+    if (wish === "nothing" && ack.level === "disk") return answer;
     if (wish === "pixel") return answer.then(() => pixel);
     const ids = messages.slice(0, idsMax).map((message) => message.fields.id ?? shared.id);
-    return answer.then((all) => (all === accepted ? receipt(this.#receiptOf(first, messages.length, ids)) : all));
+    const stored: Stored = { first, count: messages.length, ids, wish };
+    if (ack.level === "memory") return this.#told(stored, "memory");
+    return answer.then(async (all) => {
+      if (all !== accepted) return all;
+      return outcome ? this.#delivered(stored, await outcome) : this.#told(stored, "disk");
+    });
+  }
+
+  /** The answer that says which level was reached. */
+  #told(stored: Stored, ack: string, status = 200): Answer {
+    if (stored.wish === "nothing" && status === 200) return { status: 204, headers: storedHeaders(ack) };
+    return receipt(this.#receiptOf(stored, ack), ack, status);
+  }
+
+  #delivered(stored: Stored, outcome: Outcome): Answer {
+    if (outcome.kind === "delivered") return this.#told(stored, "delivered");
+    // It is on the disk and will be delivered: sending it again would only make copies.
+    if (outcome.kind === "late") return this.#told(stored, "disk", 202);
+    const { name, position, reason } = outcome;
+    const detail = `Destination ${quoted(name)} refused the message for good: ${
+      quoted(reason)
+    }. It is with the dead letters`;
+    return problemAnswer({ code: "undeliverable", detail, line: position - stored.first + 1 });
   }
 
   refuse(problem: Problem, wish: Wish = "nothing", headers?: Record<string, string>): Answer {
@@ -101,11 +134,24 @@ export class Intake {
     return wish === "pixel" ? pixel : problemAnswer(problem);
   }
 
-  #receiptOf(first: Position, count: number, given: readonly (string | undefined)[]): string {
+  #receiptOf({ first, count, ids: given }: Stored, ack: string): string {
     const { node, epoch } = this.#parts;
     const ids = given.map((id, i) => id ?? `${node}-${epoch()}-${first + i}`);
-    return JSON.stringify(count > idsMax ? { first: ids[0], count, ack: "disk" } : { ids, ack: "disk" });
+    return JSON.stringify(count > idsMax ? { first: ids[0], count, ack } : { ids, ack });
   }
+}
+
+/** What a request left in the log. */
+interface Stored {
+  readonly first: Position;
+  readonly count: number;
+  /** The senders' own ids of the first messages. */
+  readonly ids: readonly (string | undefined)[];
+  readonly wish: Wish;
+}
+
+function wholeFields(shared: Fields, messages: readonly Incoming[]): Fields[] {
+  return messages.map(({ fields }) => ({ ...shared, ...fields }));
 }
 
 const tooLong: Problem = { code: "too-large", detail: `The request takes more than ${entryBytesMax} bytes of the log` };

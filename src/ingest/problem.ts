@@ -10,6 +10,7 @@ const kinds = {
   "method-not-allowed": [405, "The method is not allowed here", false],
   "too-large": [413, "The request is too large", false],
   "unsupported-type": [415, "The type of the body is not supported", false],
+  "undeliverable": [422, "A destination refused the message", false],
   "internal": [500, "Something went wrong inside", true],
   "disk-full": [503, "The disk is full", true],
   "log-stopped": [503, "The log has stopped", true],

@@ -10,7 +10,8 @@ import { type NodeState, nodeStates, type Table } from "../observe/table.ts";
 import { type BodyRules, parseBody } from "./body.ts";
 import { tooLarge } from "./encoding.ts";
 import { type Answer, BodyLost, type HttpRequest, json, pixel, text, TooLarge } from "./http.ts";
-import { Intake, type IntakeParts, type Wish } from "./intake.ts";
+import { type Ack, diskAck, parseAck } from "./ack.ts";
+import { type Asked, Intake, type IntakeParts, type Wish } from "./intake.ts";
 import { badMessage, isProblem, type Problem, problemAnswer, quoted, shownName } from "./problem.ts";
 import { dataOf, parseQuery, type Query } from "./query.ts";
 import { tooLong } from "./rules.ts";
@@ -91,17 +92,19 @@ class Routes {
   /** One message, all in the query. */
   #get(request: HttpRequest, search: string): Answer | Promise<Answer> {
     const wish = request.header("accept")?.startsWith("image/") ? "pixel" : undefined;
-    const query = this.#query(request, search);
+    const query = parseQuery(search);
     if (isProblem(query)) return this.#intake.refuse(query);
-    return this.#take(request, query, wish ?? wishOf(request, query));
+    const ack = this.#ack(request, query);
+    if (isProblem(ack)) return this.#intake.refuse(ack);
+    return this.#take(request, query, { wish: wish ?? wishOf(request, query), ack });
   }
 
   #pixel(request: HttpRequest, search: string): Answer | Promise<Answer> {
     if (request.method === "HEAD") return { ...pixel, body: undefined };
     if (request.method !== "GET") return notAllowed(request.method, "GET, HEAD");
-    const query = this.#query(request, search);
+    const query = parseQuery(search);
     if (isProblem(query)) return this.#intake.refuse(query, "pixel");
-    return this.#take(request, query, "pixel");
+    return this.#take(request, query, { wish: "pixel", ack: diskAck });
   }
 
   /** `/tracker/{topic}/{site}`: the same as a pixel whose query begins with both. */
@@ -115,24 +118,26 @@ class Routes {
     return undefined;
   }
 
-  #query(request: HttpRequest, search: string): Query | Problem {
-    const query = parseQuery(search);
-    if (isProblem(query)) return query;
-    return ackProblem(query.ack) ?? ackProblem(request.header("sparkngin-ack")) ?? query;
+  #ack(request: HttpRequest, query: Query): Ack | Problem {
+    const { ack } = this.#parts.http;
+    const asked = parseAck(query.ack, ack);
+    return isProblem(asked) || query.ack !== undefined ? asked : parseAck(request.header("sparkngin-ack"), ack);
   }
 
-  #take(request: HttpRequest, query: Query, wish: Wish): Answer | Promise<Answer> {
+  #take(request: HttpRequest, query: Query, asked: Asked): Answer | Promise<Answer> {
     const { http } = this.#parts;
     const shared = this.#shared(request, query);
     const data = dataOf(query.others);
     const problem = data.length > http.message_max ? tooLong(http.message_max) : this.#admit(shared);
-    if (problem !== undefined) return this.#intake.refuse(problem, wish);
-    return this.#store(shared, [{ fields: {}, data, dataIsJson: true }], wish);
+    if (problem !== undefined) return this.#intake.refuse(problem, asked.wish);
+    return this.#store(shared, [{ fields: {}, data, dataIsJson: true }], asked);
   }
 
   async #post(request: HttpRequest, search: string): Promise<Answer> {
-    const query = this.#query(request, search);
+    const query = parseQuery(search);
     if (isProblem(query)) return this.#intake.refuse(query);
+    const ack = this.#ack(request, query);
+    if (isProblem(ack)) return this.#intake.refuse(ack);
     for (const name of query.others.keys()) return this.#intake.refuse(stray(name));
     const body = await bodyOf(request, this.#parts.http.body_max);
     if (isProblem(body)) return this.#intake.refuse(body);
@@ -140,7 +145,7 @@ class Routes {
     const messages = this.#parse(request, body, shared);
     if (isProblem(messages)) return this.#intake.refuse(messages);
     if (shared.id !== undefined && messages.length > 1) return this.#intake.refuse(oneId);
-    return this.#store(shared, messages, wishOf(request, query));
+    return this.#store(shared, messages, { wish: wishOf(request, query), ack });
   }
 
   #parse(request: HttpRequest, bytes: Uint8Array, shared: Fields): Incoming[] | Problem {
@@ -171,9 +176,9 @@ class Routes {
     return this.#topics.admit(shared.topic);
   }
 
-  #store(shared: Fields, messages: Incoming[], wish: Wish): Answer | Promise<Answer> {
+  #store(shared: Fields, messages: Incoming[], asked: Asked): Answer | Promise<Answer> {
     const dated = shared.submittedTimestamp === undefined ? messages : withDate(messages, shared.submittedTimestamp);
-    const answer = this.#intake.store(shared, dated, wish);
+    const answer = this.#intake.store(shared, dated, asked);
     this.#topics.keep();
     return answer;
   }
@@ -232,13 +237,6 @@ function wishOf(request: HttpRequest, query: Query): Wish {
   if (query.receipt) return "receipt";
   const prefer = request.header("prefer");
   return prefer !== null && /(^|[,;\s])return="?representation\b/i.test(prefer) ? "receipt" : "nothing";
-}
-
-/** Who asks for an acknowledgement that this listener does not give must hear so. */
-function ackProblem(ack: string | null | undefined): Problem | undefined {
-  if (ack === undefined || ack === null || ack === "disk") return undefined;
-  const known = /^(memory|delivered(:.*)?)$/s.test(ack);
-  return badMessage("ack", known ? `ack ${quoted(ack)} is not allowed on this listener` : `ack must be "disk"`);
 }
 
 /** The copy of the sender's time that machines read, where a message has none of its own. */

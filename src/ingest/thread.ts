@@ -16,6 +16,7 @@ import { type NodeState, nodeStates, Table } from "../observe/table.ts";
 import { publicStatus } from "../observe/status.ts";
 import { realWorld } from "../os/deno.ts";
 import { codeOf, type World } from "../os/world.ts";
+import { Deliveries, type DeliveryNews, type Receiver } from "./deliveries.ts";
 import { openRoutes } from "./routes.ts";
 import { type HttpServer, serveHttp } from "./server.ts";
 
@@ -27,7 +28,7 @@ export interface IntakeJob {
   readonly started: number;
   readonly http: Sections["http"];
   readonly log: Sections["log"];
-  readonly destinations: readonly { readonly name: string; readonly kind: string; readonly required: boolean }[];
+  readonly destinations: readonly (Receiver & { readonly kind: string })[];
 }
 /** What main tells the thread. */
 export type IntakeOrder =
@@ -60,6 +61,7 @@ class Intake {
   readonly #writer: SegmentWriter;
   readonly #ticking = new AbortController();
   readonly #removeSleeper: (() => void)[] = [];
+  readonly #deliveries: Deliveries;
   #server: HttpServer | undefined;
 
   constructor(job: IntakeJob) {
@@ -81,6 +83,12 @@ class Intake {
       destinations: () => this.#destinations(),
       report: (text) => say({ kind: "report", text }),
     });
+    this.#deliveries = new Deliveries({
+      receivers: job.destinations,
+      clock: this.#world.clock,
+      deadlineMs: job.http.ack_deadline,
+      setWaiters: (number, count) => this.#table.destination(number).set("waiters", count),
+    });
     const { start, end } = this.#showFacts();
     const { damages, notes } = this.#writer.recovered;
     say({ kind: "recovered", start, end, recovered: { damages, notes } });
@@ -91,6 +99,7 @@ class Intake {
     const { http } = this.#job;
     const handle = openRoutes({
       http,
+      deliveries: this.#deliveries,
       log: this.#writer,
       clock: this.#world.clock,
       table: this.#table,
@@ -113,6 +122,7 @@ class Intake {
   addSleeper(number: number, nudges: MessagePort): void {
     const cells = this.#table.destination(number);
     const cell = { sleep: () => cells.set("asleep", 1), wake: () => cells.exchange("asleep", 0) === 1 };
+    nudges.on("message", (news: DeliveryNews) => this.#deliveries.hear(number, news));
     this.#removeSleeper[number]?.();
     this.#removeSleeper[number] = this.#mark.addSleeper(cell, () => nudges.postMessage(0));
   }
@@ -120,6 +130,7 @@ class Intake {
   async stop(): Promise<void> {
     this.#ticking.abort();
     this.#setState("stopping");
+    this.#deliveries.stop();
     const limit = new AbortController();
     await Promise.race([this.#server?.shutdown(), this.#world.clock.sleep(drainMs, limit.signal)]);
     limit.abort();

@@ -15,14 +15,31 @@ export function claimDirectory(world: World, dir: string, holder: string): strin
   const { files } = world;
   makeDurableDir(files, dir);
   for (const place of ["log", "cursors", "dead", "quarantine"]) files.makeDir(join(dir, place));
-  const lock = files.lock(join(dir, "LOCK"), holder);
-  if (!lock.held) {
-    throw new DirectoryBusy(`Cannot use directory "${dir}": ${lock.holder || "another process"} has it`);
-  }
+  lockDirectory(files, dir, holder);
+  refuseAdopted(files, dir);
   files.syncDir(dir);
   const node = nodeOf(files, dir) ?? randomId(world.random);
   if (nodeInFile(files, dir) !== node) keepNode(files, dir, node);
   return node;
+}
+
+/** Takes the lock for the life of the process, and changes nothing else. */
+export function lockDirectory(files: Files, dir: string, holder: string): void {
+  const lock = files.lock(join(dir, "LOCK"), holder);
+  if (lock.held) return;
+  throw new DirectoryBusy(`Cannot use directory "${dir}": ${lock.holder || "another process"} has it`);
+}
+
+/** Stands in a directory whose messages another node has adopted, and says which. */
+export const adoptedMark = "ADOPTED";
+
+function refuseAdopted(files: Files, dir: string): void {
+  const path = join(dir, adoptedMark);
+  if (!files.exists(path)) return;
+  const text = new TextDecoder().decode(readWhole(files, path)).trim();
+  throw new DirectoryRefused(
+    `Cannot use directory "${dir}": node ${text}. To start it all the same, and deliver copies, remove "${path}"`,
+  );
 }
 
 /** The node id of a directory, from its file or, if that is lost or damaged, from its segments. */
@@ -34,7 +51,8 @@ export function nodeOf(files: Files, dir: string): string | undefined {
   return node;
 }
 
-function nodeInFile(files: Files, dir: string): string | undefined {
+/** What the file "node" says; undefined when it is missing or damaged. */
+export function nodeInFile(files: Files, dir: string): string | undefined {
   const text = readLine(files, join(dir, "node"));
   return text !== undefined && /^[0-9a-f]{16}$/.test(text) ? text : undefined;
 }
@@ -48,7 +66,8 @@ function nodeInSegments(files: Files, logDir: string): string | undefined {
   return undefined;
 }
 
-function keepNode(files: Files, dir: string, node: string): void {
+/** Writes the file "node"; what stood there goes to the quarantine. */
+export function keepNode(files: Files, dir: string, node: string): void {
   const path = join(dir, "node");
   if (files.exists(path)) setFileAside(files, dir, path);
   writeLine(files, path, node);

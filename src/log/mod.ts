@@ -80,15 +80,25 @@ export interface Watermark {
   above(from: Position, signal: AbortSignal): Promise<void>;
 }
 
-export { openCursor, peekCursors } from "./cursor.ts";
-export { claimDirectory, DirectoryBusy, DirectoryRefused, nodeOf } from "./directory.ts";
+export { adopt, type Adopted, adoptedUpTo } from "./adopt.ts";
+export { type CursorState, openCursor, peekCursors } from "./cursor.ts";
+export { adoptedMark, claimDirectory, DirectoryBusy, DirectoryRefused, lockDirectory, nodeOf } from "./directory.ts";
+export { dump, type Found } from "./dump.ts";
+export type { Finding } from "./finding.ts";
+export { entryBytesMax } from "./format.ts";
 export { destinationKey, peekMark } from "./mark.ts";
+export { parsePoint, type Point, pointHelp, positionOf } from "./point.ts";
 export { SegmentReader } from "./reader.ts";
+export { type Mending, mendings } from "./repair.ts";
 export { roomFor } from "./room.ts";
 export { keepSpares } from "./spares.ts";
 export { freeBefore } from "./retention.ts";
 export type { Damage, Recovered, SegmentFact } from "./recover.ts";
 export { NewerFormat } from "./segment.ts";
+export { type SegmentStat, type Stat, stat } from "./stat.ts";
+export { readerOf, type Survey, survey } from "./survey.ts";
+export { Timeline } from "./timeline.ts";
 export { type Counts, type Verdict, verdicts } from "./verdict.ts";
+export { cursorsIn, type Verification, verify } from "./verify.ts";
 export { FollowingWatermark, LocalWatermark, RaisingWatermark } from "./watermark.ts";
 export { LogFull, LogStopped, SegmentWriter, type WriterFacts, type WriterOptions } from "./writer.ts";

@@ -33,6 +33,8 @@ export interface Commit {
 }
 
 const chunkBytes = 1 << 18;
+/** Who follows the writer reads little at a time; who has far to go reads more and more. */
+const firstChunkBytes = 1 << 14;
 const blockBytes = 4096;
 
 export class Segment {
@@ -45,6 +47,7 @@ export class Segment {
   readonly #file: OpenFile;
   #window = new Uint8Array(0);
   #windowAt = 0;
+  #chunkBytes = firstChunkBytes;
 
   private constructor(file: OpenFile, name: string, header: SegmentHeader | undefined) {
     const parsed = parseSegmentName(name)!;
@@ -81,7 +84,8 @@ export class Segment {
   view(offset: number, length: number): Uint8Array {
     const from = offset - this.#windowAt;
     if (from < 0 || from + length > this.#window.length) {
-      const wanted = new Uint8Array(Math.max(length, chunkBytes));
+      const wanted = new Uint8Array(Math.max(length, this.#chunkBytes));
+      this.#chunkBytes = Math.min(chunkBytes, 2 * this.#chunkBytes);
       this.#window = wanted.subarray(0, readThrough(this.#file, offset, wanted));
       this.#windowAt = offset;
       return this.#window.subarray(0, length);
@@ -92,6 +96,7 @@ export class Segment {
   /** Forgets what was read, because the writer may have gone on. */
   refresh(): void {
     this.#window = new Uint8Array(0);
+    this.#chunkBytes = firstChunkBytes;
   }
 
   /** The commit at `offset`, all of it before `limit`, or undefined. */
@@ -148,13 +153,18 @@ export class Segment {
   }
 
   /**
-   * Its place among segments with the same base, all of which are empty but the last. A damaged header does not tell; whether it
-   * is empty does.
+   * Its place among segments with the same base, of which only the last holds messages. A damaged header does not tell; what it
+   * holds does.
    */
   get order(): number {
-    if (this.header) return this.header.sequence;
-    const empty = !this.hasHeaderAt(firstCommitAt) && !this.headerAfter(firstCommitAt, this.size(), this.base);
-    return empty ? -1 : Infinity;
+    return this.header?.sequence ?? (this.#isEmpty() ? -1 : Infinity);
+  }
+
+  #isEmpty(): boolean {
+    const limit = this.size();
+    let found = this.headerAfter(firstCommitAt - 8, limit, this.base);
+    while (found?.header.count === 0) found = this.headerAfter(found.offset, limit, this.base);
+    return found === undefined;
   }
 
   close(): void {

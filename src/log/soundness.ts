@@ -2,12 +2,12 @@
 import { join } from "../os/world.ts";
 import { readNumber } from "./directory.ts";
 import { Findings } from "./finding.ts";
-import { commitHeaderBytes, readRecords } from "./format.ts";
+import { commitHeaderBytes, firstCommitAt, readRecords, type RecordFound, type Stretch } from "./format.ts";
 import type { Position } from "./mod.ts";
 import type { Commit, Segment } from "./segment.ts";
 import { slotStates } from "./slots.ts";
 import { openSeen, type SegmentSeen, type Survey } from "./survey.ts";
-import { walk } from "./walk.ts";
+import { type Step, walk } from "./walk.ts";
 
 export interface Totals {
   segments: number;
@@ -33,14 +33,15 @@ export class Soundness {
 
   /** Reads all of the log. `prefix` goes in front of the names of its files. */
   constructor(seen: Survey, prefix: string, options: SoundnessOptions) {
-    const { segments, low, foreign } = seen;
+    const { segments, low, strays } = seen;
     this.#seen = seen;
     this.options = options;
     this.findings = new Findings(prefix);
     this.#next = Math.min(low, segments[0]?.base ?? low);
     segments.forEach((segment, i) => this.#checkSegment(segment, segments[i - 1]));
-    for (const { name, header } of foreign) {
-      this.findings.damage(`log/${name}`, `it belongs to node ${header!.node}, and is left out`);
+    for (const { name, why, rightly } of strays) {
+      const how = why === "foreign" ? "it belongs to another node" : `it is ${rightly} under another name`;
+      this.findings.damage(`log/${name}`, `${how}; it is left out`);
     }
     this.#checkEpoch();
     this.#checkMark();
@@ -126,12 +127,10 @@ class SegmentSoundness {
   readonly #segment: Segment;
   readonly #mark: Survey["mark"];
   readonly #file: string;
-  /** Checksum of the commit before. */
-  #chain: number;
+  /** Checksum of the commit before; undefined behind damage. */
+  #chain: number | undefined;
   /** Where the commits end, as far as seen. */
-  #offset: number | undefined;
-  /** Where damaged bytes begin whose positions are not known yet. */
-  #hole: number | undefined;
+  #offset = firstCommitAt;
 
   constructor(log: Soundness, seen: SegmentSeen, segment: Segment, mark: Survey["mark"]) {
     this.#log = log;
@@ -139,48 +138,67 @@ class SegmentSoundness {
     this.#segment = segment;
     this.#mark = mark?.segment === seen.id ? mark : undefined;
     this.#file = `log/${seen.name}`;
-    this.#chain = segment.chainStart();
+    this.#chain = segment.header && segment.chainStart();
   }
 
   check(): void {
     for (const step of walk(this.#segment, this.#seen.bounds)) {
       if (step.kind === "commit") this.#checkCommit(step.commit);
-      else if (step.kind === "damage") this.#hole = step.from;
+      else if (step.kind === "damage") this.#checkDamage(step);
       else this.#tellTorn(step.from, step.to);
     }
     this.#checkEnd();
   }
 
-  #checkCommit(commit: Commit): void {
-    const { header, offset, next } = commit;
-    const { findings, totals, options } = this.#log;
-    if (header.first > this.#log.next || this.#hole !== undefined) {
-      const text = this.#hole === undefined
-        ? "positions are missing before this commit"
-        : `it is damaged up to byte ${offset}`;
-      this.#log.lose(header.first, this.#file, text, this.#hole ?? offset);
-    } else if (header.chain !== this.#chain) {
+  #checkCommit({ header, payload, offset, next }: Commit): void {
+    const { findings, totals } = this.#log;
+    if (this.#chain !== undefined && header.chain !== this.#chain) {
       findings.damage(this.#file, "this commit does not follow the one before it", { offset });
     }
-    this.#hole = undefined;
-    this.#chain = header.crc;
-    this.#offset = next;
     totals.commits++;
-    this.#checkRecords(commit);
-    this.#log.arrive(header.first + header.count as Position);
+    this.#checkRecords(readRecords(payload, header, this.#segment.salt, offset + commitHeaderBytes), offset);
+    this.#arrive({ chain: header.crc, offset: next, position: header.first + header.count as Position });
     if (next === this.#mark?.offset && header.crc !== this.#mark.chain) {
       findings.damage(this.#file, "this commit is not the one that the mark remembers", { offset });
     }
     totals.bytes += next - offset;
-    options.progress?.(next - offset);
+    this.#log.options.progress?.(next - offset);
   }
 
-  #checkRecords({ header, payload, offset }: Commit): void {
+  /** What a reader would still get of it is not lost. */
+  #checkDamage({ from, to, stretch }: Damage): void {
+    const records = this.#segment.salvage(from, to, stretch);
+    const whole = records.filter(({ bytes }) => bytes !== undefined);
+    const { position, count } = this.#lostIn(records, stretch);
+    const saved = whole.reduce((sum, record) => sum + record.count, 0);
+    const size = this.#segment.size();
+    const what = from === to
+      ? "positions are missing before this commit"
+      : size < to
+      ? `the file ends at byte ${size}, before byte ${to}`
+      : `it is damaged up to byte ${to}`;
+    const text = count === 0
+      ? `${what}; no message is lost`
+      : saved > 0
+      ? `${what}; ${saved} messages there can be read`
+      : what;
+    this.#log.findings.damage(this.#file, text, { offset: from, position, count });
+    this.#checkRecords(whole, from);
+    this.#arrive({ chain: undefined, offset: to, position: stretch.first + stretch.count as Position });
+    this.#log.options.progress?.(to - from);
+  }
+
+  /** From the first to the last message that cannot be read: those in between are few, if any. */
+  #lostIn(records: readonly RecordFound[], { first, count }: Stretch): { position: Position; count: number } {
+    const lost = records.filter(({ bytes }) => bytes === undefined);
+    if (records.length === 0) return { position: first, count };
+    return { position: lost[0]?.position ?? first, count: lost.reduce((sum, record) => sum + record.count, 0) };
+  }
+
+  #checkRecords(records: readonly RecordFound[], offset: number): void {
     const { totals, options, findings } = this.#log;
-    for (
-      const { position, count, bytes } of readRecords(payload, header, this.#segment.salt, offset + commitHeaderBytes)
-    ) {
-      const flaw = bytes === undefined ? "a checksum is wrong" : options.flawOf?.(bytes, count);
+    for (const { position, count, bytes } of records) {
+      const flaw = bytes === undefined ? "an entry cannot be read" : options.flawOf?.(bytes, count);
       if (flaw !== undefined) findings.damage(this.#file, flaw, { offset, position, count });
       if (bytes === undefined) continue;
       totals.entries++;
@@ -188,25 +206,26 @@ class SegmentSoundness {
     }
   }
 
+  #arrive({ chain, offset, position }: { chain: number | undefined; offset: number; position: Position }): void {
+    this.#chain = chain;
+    this.#offset = offset;
+    this.#log.arrive(position);
+  }
+
   #tellTorn(from: number, to: number): void {
     const text = `a commit that was begun and not finished is left out: it was never accepted (${to - from} bytes)`;
     this.#log.findings.note(this.#file, text, { offset: from });
   }
 
-  /** The successor's header, or the mark, says where the segment must end. */
+  /** The successor's header says where the segment must end, and with which commit. */
   #checkEnd(): void {
-    const { seal, bounds } = this.#seen;
-    const end = seal?.end ?? this.#mark?.position ?? 0;
-    if (this.#hole !== undefined) {
-      const cut = this.#segment.size() <= this.#hole;
-      const text = cut
-        ? `the file ends here; it should have ${bounds.synced} bytes`
-        : `it is damaged up to byte ${bounds.synced}`;
-      this.#log.lose(end, this.#file, text, this.#hole);
-    } else if (end > this.#log.next) {
-      this.#log.lose(end, this.#file, "it ends too early", this.#offset);
-    } else if (seal && this.#offset === seal.length && this.#chain !== seal.chain) {
+    const { seal } = this.#seen;
+    if (seal === undefined) return;
+    if (seal.end > this.#log.next) this.#log.lose(seal.end, this.#file, "it ends too early", this.#offset);
+    else if (this.#chain !== undefined && this.#chain !== seal.chain) {
       this.#log.findings.damage(this.#file, "its last commit is not the one that its successor remembers");
     }
   }
 }
+
+type Damage = Extract<Step, { kind: "damage" }>;

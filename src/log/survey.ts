@@ -3,12 +3,15 @@
  * may be read. While another process has the directory that is up to the durable mark; otherwise it is everything that is right.
  * Changes nothing; give it a world that cannot.
  */
-import { type Files, join } from "../os/world.ts";
+import { codeOf, type Files, join, type World } from "../os/world.ts";
 import { listSegments, nodeOf, readNumber } from "./directory.ts";
-import { firstCommitAt, type Seal, type SegmentHeader } from "./format.ts";
+import { firstCommitAt, type Seal, type SegmentHeader, segmentName } from "./format.ts";
+import { type Head, headsOf, inOrder } from "./heads.ts";
 import { type Mark, peekMark } from "./mark.ts";
 import type { Position } from "./mod.ts";
+import { SegmentReader } from "./reader.ts";
 import { Segment } from "./segment.ts";
+import { LocalWatermark } from "./watermark.ts";
 import { type Bounds, headers, walk } from "./walk.ts";
 
 export interface SegmentSeen {
@@ -36,8 +39,8 @@ export interface Survey {
   readonly low: Position;
   /** Oldest first. */
   readonly segments: readonly SegmentSeen[];
-  /** Another node's: no part of this log. */
-  readonly foreign: readonly Pick<SegmentSeen, "name" | "base" | "header">[];
+  /** Files that are no part of this log as they are: another node's segments, and our own under a wrong name. */
+  readonly strays: readonly { readonly name: string; readonly why: "foreign" | "renamed"; readonly rightly: string }[];
   /** The position after the last message that may be read. */
   readonly end: Position;
 }
@@ -49,9 +52,10 @@ export function survey(files: Files, dir: string, of?: Pick<Survey, "node" | "ho
   const mark = peekMark(files, dir);
   const node = of ? of.node : nodeIn(files, dir);
   const low = readNumber(files, join(dir, "low")) as Position;
-  const all = inOrder(listSegments(files, join(dir, "log")).flatMap((name) => look(files, dir, name) ?? []));
-  const foreign = all.filter(({ header }) => node !== undefined && header !== undefined && header.node !== node);
-  const own = withBounds(all.filter((one) => !foreign.includes(one)), mark, holder !== undefined);
+  const heads = inOrder(headsIn(files, dir));
+  const strays = heads.flatMap((head) => strayOf(head, node) ?? []);
+  const names = new Set(strays.map(({ name }) => name));
+  const own = withBounds(heads.filter(({ name }) => !names.has(name)), mark, holder !== undefined);
   return {
     files,
     dir,
@@ -61,7 +65,7 @@ export function survey(files: Files, dir: string, of?: Pick<Survey, "node" | "ho
     epoch: readNumber(files, join(dir, "epoch")),
     low,
     segments: own,
-    foreign,
+    strays,
     end: endOf(files, dir, own) ?? low,
   };
 }
@@ -70,6 +74,14 @@ export function survey(files: Files, dir: string, of?: Pick<Survey, "node" | "ho
 export function openSeen({ files, dir }: Pick<Survey, "files" | "dir">, name: string): Segment | undefined {
   const logDir = join(dir, "log");
   return files.exists(join(logDir, name)) ? Segment.open(files, logDir, name) : undefined;
+}
+
+/** Reads what was seen from `from` on, but not beyond `to`. The world should be one that cannot be written. */
+export function readerOf(world: World, seen: Survey, { from, to }: { from: Position; to: Position }): SegmentReader {
+  const mark = new LocalWatermark();
+  const live = seen.segments.at(-1)?.header?.sequence ?? 0;
+  mark.raise(Math.min(to, seen.end) as Position, live);
+  return new SegmentReader(world, seen.dir, seen.node ?? "", from, mark);
 }
 
 /** A damaged file "node" is no reason not to look. */
@@ -81,26 +93,29 @@ function nodeIn(files: Files, dir: string): string | undefined {
   }
 }
 
-type Looked = Omit<SegmentSeen, "seal" | "bounds">;
-
-function look(files: Files, dir: string, name: string): Looked | undefined {
-  const segment = openSeen({ files, dir }, name);
-  if (segment === undefined) return undefined;
-  const { id, base, header } = segment;
-  const bytes = segment.size();
-  segment.close();
-  return { name, id, base, bytes, header };
+/** Retention may free a segment between its listing and our look: then look again. */
+function headsIn(files: Files, dir: string): Head[] {
+  for (let looks = 0;; looks++) {
+    try {
+      return headsOf(files, join(dir, "log"));
+    } catch (problem) {
+      if (codeOf(problem) !== "ENOENT" || looks > 10 || !files.exists(join(dir, "log"))) throw problem;
+    }
+  }
 }
 
-function inOrder(segments: readonly Looked[]): Looked[] {
-  return segments.toSorted((a, b) => a.base - b.base || (a.header?.sequence ?? 0) - (b.header?.sequence ?? 0));
+function strayOf({ name, base, id, header }: Head, node: string | undefined): Survey["strays"][number] | undefined {
+  if (header === undefined) return undefined;
+  const rightly = segmentName(base, id);
+  if (node !== undefined && header.node !== node) return { name, why: "foreign", rightly };
+  return rightly === name ? undefined : { name, why: "renamed", rightly };
 }
 
-function withBounds(segments: readonly Looked[], mark: Mark | undefined, live: boolean): SegmentSeen[] {
+function withBounds(segments: readonly Head[], mark: Mark | undefined, live: boolean): SegmentSeen[] {
   const seals = new Map(segments.map(({ header }) => [header?.previous?.segment, header?.previous]));
   const bounded = segments.map((segment, i): SegmentSeen => {
     const seal = seals.get(segment.id);
-    const marked = mark?.segment === segment.id ? mark.offset : undefined;
+    const marked = mark?.segment === segment.id ? mark : undefined;
     const last = i === segments.length - 1;
     return { ...segment, seal, bounds: boundsOf(segment, { seal, marked, closed: live && last }) };
   });
@@ -112,12 +127,13 @@ function withBounds(segments: readonly Looked[], mark: Mark | undefined, live: b
 
 /** `closed`: somebody may be writing it, so only what the mark covers is read. */
 function boundsOf(
-  { bytes }: Looked,
-  { seal, marked, closed }: { seal: Seal | undefined; marked: number | undefined; closed: boolean },
+  { bytes, base }: Head,
+  { seal, marked, closed }: { seal: Seal | undefined; marked: Mark | undefined; closed: boolean },
 ): Bounds {
-  if (seal) return { limit: seal.length, synced: seal.length };
-  if (closed) return { limit: marked ?? firstCommitAt, synced: marked ?? firstCommitAt };
-  return { limit: Math.max(bytes, marked ?? 0), synced: marked ?? 0 };
+  if (seal) return { limit: seal.length, synced: seal.length, end: seal.end };
+  const synced = marked?.offset ?? 0;
+  if (closed) return { limit: Math.max(synced, firstCommitAt), synced, end: marked?.position ?? base };
+  return { limit: Math.max(bytes, synced), synced, end: marked?.position };
 }
 
 function endOf(files: Files, dir: string, segments: readonly SegmentSeen[]): Position | undefined {
@@ -128,6 +144,7 @@ function endOf(files: Files, dir: string, segments: readonly SegmentSeen[]): Pos
     let end = last.base as number;
     for (const step of walk(segment, last.bounds)) {
       if (step.kind === "commit") end = step.commit.header.first + step.commit.header.count;
+      if (step.kind === "damage") end = step.stretch.first + step.stretch.count;
     }
     return end as Position;
   } finally {

@@ -1,6 +1,7 @@
 /** Is everything that was accepted still as it was? Reads all of a data directory and changes nothing. */
-import { type Files, join, readWhole } from "../os/world.ts";
+import { type Files, join } from "../os/world.ts";
 import { type CursorState, peekCursor } from "./cursor.ts";
+import { nodeInFile } from "./directory.ts";
 import { type Finding, Findings, lostIn } from "./finding.ts";
 import type { Position } from "./mod.ts";
 import { slotStates } from "./slots.ts";
@@ -53,10 +54,8 @@ export function cursorsIn(files: Files, dir: string): Map<string, CursorState | 
 
 function checkNode(files: Files, dir: string, { node }: Survey): readonly Finding[] {
   const findings = new Findings();
-  const path = join(dir, "node");
-  const written = files.exists(path) ? new TextDecoder().decode(readWhole(files, path)).trim() : undefined;
-  if (written !== undefined && /^[0-9a-f]{16}$/.test(written)) return [];
-  const how = written === undefined ? "it is missing" : "it does not hold 16 hex digits";
+  if (nodeInFile(files, dir) !== undefined) return [];
+  const how = files.exists(join(dir, "node")) ? "it is damaged" : "it is missing";
   findings.damage("node", node ? `${how}; the segments say ${node}` : how);
   return findings.all;
 }

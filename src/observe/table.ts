@@ -31,6 +31,7 @@ const destinationCells = [
   "generationStart",
   "state",
   "asleep",
+  "waiters",
   "tries",
   "restarts",
   "batches",

@@ -3,26 +3,20 @@ import { sections } from "../../src/config/keys.ts";
 import { defaults } from "../../src/config/options.ts";
 import { select } from "../../src/deliver/select.ts";
 import type { HttpRequest } from "../../src/ingest/http.ts";
+import { Deliveries } from "../../src/ingest/deliveries.ts";
 import { parseJson } from "../../src/ingest/json.ts";
 import { isProblem } from "../../src/ingest/problem.ts";
 import { parseQuery } from "../../src/ingest/query.ts";
 import { openRoutes } from "../../src/ingest/routes.ts";
 import type { Rules } from "../../src/ingest/rules.ts";
-import {
-  claimDirectory,
-  type Entry,
-  LocalWatermark,
-  type LogWriter,
-  type Position,
-  SegmentReader,
-  SegmentWriter,
-} from "../../src/log/mod.ts";
+import type { Entry, LogWriter, Position } from "../../src/log/mod.ts";
 import { filterOf } from "../../src/message/filter.ts";
 import { formatter } from "../../src/message/format.ts";
 import { decodeEntry, encodeEntry, type Incoming } from "../../src/message/wire.ts";
 import { nodeStates, Table } from "../../src/observe/table.ts";
 import { realWorld } from "../../src/os/deno.ts";
 import { lines, query } from "./body.ts";
+import { ProbedLog } from "./probed_log.ts";
 
 export interface Probe {
   readonly name: string;
@@ -46,28 +40,26 @@ const memoryDir = "/dev/shm";
 const together = 64;
 
 export async function openProbes(): Promise<Probes> {
-  const world = realWorld();
   const pure = [...ingestProbes(), ...entryProbes(), ...deliverProbes()];
   if (!await Deno.stat(memoryDir).catch(() => undefined)) {
     return { probes: pure, missing: [`needs ${memoryDir}`], async [Symbol.asyncDispose]() {} };
   }
   const dir = await Deno.makeTempDir({ dir: memoryDir, prefix: "sparkngin-bench-" });
-  const logs = [new ProbedLog(`${dir}/write`, world), new ProbedLog(`${dir}/ones`, world)];
-  logs.push(new ProbedLog(`${dir}/hundreds`, world));
-  const [writing, ones, hundreds] = logs as [ProbedLog, ProbedLog, ProbedLog];
-  await ones.fill({ entry: entryOf(1), count: 1, entries: 100_000 });
-  await hundreds.fill({ entry: entryOf(100), count: 100, entries: 2000 });
+  const [writing, ones, hundreds] = [`${dir}/write`, `${dir}/ones`, `${dir}/hundreds`].map((dir) => new ProbedLog(dir));
+  const [one, hundred] = [{ bytes: entryOf(1), count: 1 }, { bytes: entryOf(100), count: 100 }];
+  await ones!.fill(one, 100_000);
+  await hundreds!.fill(hundred, 2000);
+  const logProbes = [
+    writing!.writeProbe("writer-50x1", one, 50),
+    writing!.writeProbe("writer-10x100", hundred, 10),
+    ones!.readProbe("reader-1", "entries of one message"),
+    hundreds!.readProbe("reader-100", "entries of 100 messages"),
+  ];
   return {
-    probes: [
-      ...pure,
-      writing.writeProbe("writer-50x1", { entries: 50, count: 1 }),
-      writing.writeProbe("writer-10x100", { entries: 10, count: 100 }),
-      ones.readProbe("reader-1", "entries of one message"),
-      hundreds.readProbe("reader-100", "entries of 100 messages"),
-    ],
+    probes: [...pure, ...logProbes],
     missing: [],
     async [Symbol.asyncDispose]() {
-      for (const log of logs) await log.close();
+      for (const log of [writing!, ones!, hundreds!]) await log.close();
       await Deno.remove(dir, { recursive: true });
     },
   };
@@ -114,7 +106,8 @@ function getProbe(): Probe {
   const table = Table.allocate(0);
   table.set("state", nodeStates.indexOf("ready"));
   const clock = realWorld().clock;
-  const handle = openRoutes({ http, log, clock, table, node, epoch: () => 1, status: () => "{}" });
+  const deliveries = new Deliveries({ receivers: [], clock, deadlineMs: 0, setWaiters() {} });
+  const handle = openRoutes({ http, log, deliveries, clock, table, node, epoch: () => 1, status: () => "{}" });
   return {
     name: "get",
     what: `a GET from the route to the answer, into a log in memory, ${together} a commit`,
@@ -228,72 +221,3 @@ function selectProbe(name: string, count: number, entries: number): Probe {
     },
   };
 }
-
-/** A log in memory's file system: what it costs without a disk. */
-class ProbedLog {
-  readonly #dir: string;
-  readonly #world: ReturnType<typeof realWorld>;
-  readonly #mark = new LocalWatermark();
-  readonly #writer: SegmentWriter;
-
-  constructor(dir: string, world: ReturnType<typeof realWorld>) {
-    const { segment, ballast, recycle } = defaults(sections.log);
-    this.#dir = dir;
-    this.#world = world;
-    this.#writer = new SegmentWriter(world, dir, claimDirectory(world, dir, "bench"), this.#mark, {
-      segmentBytes: segment,
-      reserveBytes: ballast,
-      recycle,
-      destinations: () => new Map(),
-      report: (text) => console.error(text),
-    });
-  }
-
-  async fill({ entry, count, entries }: { entry: Uint8Array; count: number; entries: number }): Promise<void> {
-    for (let i = 0; i < entries; i++) {
-      this.#writer.append(entry, count);
-      if (i % together === 0) await this.#writer.durable();
-    }
-    await this.#writer.durable();
-  }
-
-  writeProbe(name: string, { entries, count }: { entries: number; count: number }): Probe {
-    const entry = entryOf(count);
-    const writer = this.#writer;
-    return {
-      name,
-      what: `append and commit of ${entries} entries of ${count}, in ${memoryDir}`,
-      messages: entries * count,
-      run() {
-        for (let i = 0; i < entries; i++) writer.append(entry, count);
-        return writer.durable();
-      },
-      tidy: () => writer.trim(this.#mark.position),
-    };
-  }
-
-  readProbe(name: string, what: string): Probe {
-    const messages = this.#mark.position;
-    return {
-      name,
-      what: `SegmentReader.next until caught up, ${what}, in ${memoryDir}`,
-      messages,
-      run: () => {
-        const reader = new SegmentReader(this.#world, this.#dir, node, 0 as Position, this.#mark);
-        let count = 0;
-        for (let items = reader.next(limit); items.length > 0; items = reader.next(limit)) {
-          for (const item of items) count += item.count;
-        }
-        reader.close();
-        if (count !== messages) throw new Error(`Read ${count} of ${messages} messages`);
-      },
-    };
-  }
-
-  close(): Promise<void> {
-    return this.#writer.close();
-  }
-}
-
-/** As pumps have it by default. */
-const limit = { count: 5000, bytes: 1 << 20 };

@@ -6,7 +6,7 @@ import { type Load, sendLoad } from "./load.ts";
 import { busySeconds } from "./machine.ts";
 import { type Peer, type PeerName, startPeer } from "./peer.ts";
 import type { Options } from "./options.ts";
-import type { Child } from "./process.ts";
+import { type Child, pause } from "./process.ts";
 import { Server } from "./server.ts";
 
 interface Plan {
@@ -99,6 +99,8 @@ interface Round {
 }
 
 const warmUpSeconds = 2;
+/** For what the round before has left to the disk. */
+const settleMs = 500;
 
 async function measure(plan: Plan, bench: Bench): Promise<Result> {
   const load = await loadOf(plan, bench);
@@ -152,6 +154,7 @@ async function allRounds(contenders: readonly Contender[], plan: Plan, doing: Do
   const found = new Map<string, Round[]>(contenders.map(({ name }) => [name, []]));
   for (let number = 0; number < doing.bench.options.rounds; number++) {
     for (const contender of number % 2 === 0 ? contenders : contenders.toReversed()) {
+      await pause(settleMs);
       const round = await oneRound(contender, plan, doing);
       found.get(contender.name)!.push(round);
       doing.bench.note(`${plan.name} round ${number + 1}: ${contender.name} ${shown(round.perSecond)}/s`);

@@ -1,11 +1,16 @@
 /** A terminal for tests: files and servers are tables, what is printed is kept. */
 import { runProgram } from "../../src/cli/program.ts";
-import type { Terminal } from "../../src/cli/terminal.ts";
+import type { Answer, Terminal } from "../../src/cli/terminal.ts";
+import { readOnly } from "../../src/os/read_only.ts";
+import type { World } from "../../src/os/world.ts";
 
 export interface Given {
   readonly env?: Record<string, string>;
   /** An `Error` is thrown instead. */
   readonly files?: Record<string, string | Error>;
+  /** For commands that work on a data directory. */
+  readonly world?: World;
+  readonly attended?: boolean;
   /** What the server answers, by path and query; an `Error` means that it cannot be reached. */
   readonly answers?: Record<string, string | readonly string[] | number | Error>;
 }
@@ -13,7 +18,7 @@ export interface Printed {
   readonly code: number;
   readonly out: string;
   readonly err: string;
-  /** What the server was asked for. */
+  /** What the server was asked for; of a POST with its body. */
   readonly asked: readonly string[];
 }
 
@@ -30,22 +35,36 @@ interface Output {
   readonly asked: string[];
 }
 
-function fakeTerminal({ env = {}, files = {}, answers = {} }: Given, printed: Output): Terminal {
+function fakeTerminal(given: Given, printed: Output): Terminal {
+  const { env = {}, files = {}, answers = {}, attended = false, world } = given;
+  const answer = async (url: URL): Promise<Answer> => {
+    const found = answers[url.pathname + url.search] ?? 404;
+    if (found instanceof Error) throw found;
+    if (typeof found === "number") return { status: found, body: chunks([`why\x1b[31m`]) };
+    return { status: 200, body: chunks(typeof found === "string" ? [found] : found) };
+  };
   return {
     env,
-    out: (text) => void (printed.out += text),
+    attended,
+    holder: "a test",
+    out: (text) => void (printed.out += typeof text === "string" ? text : new TextDecoder().decode(text)),
     err: (text) => void (printed.err += text),
     readFile(path) {
       const file = files[path] ?? withCode("ENOENT", "no such file");
       if (typeof file !== "string") throw file;
       return file;
     },
-    async get(url) {
+    world(to) {
+      if (world === undefined) throw new Error("this test has no data directory");
+      return to === "read" ? readOnly(world) : world;
+    },
+    get(url) {
       printed.asked.push(url.href);
-      const answer = answers[url.pathname + url.search] ?? 404;
-      if (answer instanceof Error) throw answer;
-      if (typeof answer === "number") return { status: answer, body: chunks([`why\x1b[31m`]) };
-      return { status: 200, body: chunks(typeof answer === "string" ? [answer] : answer) };
+      return answer(url);
+    },
+    post(url, json) {
+      printed.asked.push(`POST ${url.href} ${json}`);
+      return answer(url);
     },
   };
 }

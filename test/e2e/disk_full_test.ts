@@ -98,7 +98,7 @@ async function assertFull(node: Node): Promise<void> {
   });
   assert.ok(Number(answer.headers.get("retry-after")) > 0);
   const { type, retryable } = await answer.json();
-  assert.deepEqual([type, retryable], ["/errors/disk-full", true]);
+  assert.deepEqual([type, retryable], ["/errors/disk-full", true], node.stderr());
   const readiness = await eventually("/readyz to be 503", async () => {
     const found = await fetch(`http://${node.http}/readyz`);
     const text = await found.text();

@@ -41,9 +41,10 @@ async function segments(dir: string): Promise<string[]> {
 
 Deno.test("P20: SIGTERM and SIGINT end it with 0; a start after that finds nothing to complain of", async () => {
   await using home = await makeTempDir();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  for (const [i, signal] of (["SIGTERM", "SIGINT"] as const).entries()) {
     await using node = await startNode({ dir: home.path });
     await send(node, 10);
+    await arrived(`${home.path}/data/out`, "t", 10 * (i + 1));
     await assertStops(node, signal);
     assert.deepEqual(node.log().map(({ level, message }) => `${level} ${message}`), [
       "info ready",

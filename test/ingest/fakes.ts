@@ -6,6 +6,8 @@ import { decodeEntry } from "../../src/message/wire.ts";
 import type { Message } from "../../src/message/message.ts";
 import { nodeStates, Table } from "../../src/observe/table.ts";
 import { type Answer, type HttpRequest, TooLarge } from "../../src/ingest/http.ts";
+import { Deliveries, type Receiver } from "../../src/ingest/deliveries.ts";
+import { SimClock } from "../sim/clock.ts";
 import type { Rules } from "../../src/ingest/rules.ts";
 import { type Handle, openRoutes } from "../../src/ingest/routes.ts";
 
@@ -73,18 +75,29 @@ export function request(target: string, asked: Asked = {}): HttpRequest {
 export interface Node {
   readonly log: FakeLog;
   readonly table: Table;
+  readonly deliveries: Deliveries;
+  /** Of the waits for deliveries. */
+  readonly clock: SimClock;
   readonly handle: Handle;
   /** Asks and ends the commit. */
   ask(target: string, asked?: Asked): Promise<Answer>;
 }
 
-export function openNode(settings: Partial<Config["http"]> = {}): Node {
+export function openNode(settings: Partial<Config["http"]> = {}, receivers: readonly Receiver[] = []): Node {
   const log = new FakeLog();
-  const table = Table.allocate(0);
+  const table = Table.allocate(receivers.length);
+  const clock = new SimClock();
+  const deliveries = new Deliveries({
+    receivers,
+    clock,
+    deadlineMs: 30_000,
+    setWaiters: (number, count) => table.destination(number).set("waiters", count),
+  });
   table.set("state", nodeStates.indexOf("ready"));
   const handle = openRoutes({
     http: { ...defaults(sections.http), ...settings },
     log,
+    deliveries,
     clock: { now: () => arrival, elapsed: () => 0, sleep: async () => {}, turn: (run) => run() },
     table,
     node: "9f3c01aa27de4410",
@@ -98,7 +111,7 @@ export function openNode(settings: Partial<Config["http"]> = {}): Node {
     log.commit();
     return await answer;
   };
-  return { log, table, handle, ask };
+  return { log, table, deliveries, clock, handle, ask };
 }
 
 /** The problem of an answer, with its status. */

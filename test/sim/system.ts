@@ -165,7 +165,7 @@ export class Node {
       mark: this.mark,
       selector: { node, wants: () => true, format: (message) => message.data },
       limit: { count: 20, bytes: 100_000 },
-      lingerMs: 5,
+      lingerMs: () => 5,
       deadlineMs: 5000,
       open: () => Promise.resolve(new FakeDestination(world, received, weather)),
       deadLetters: () =>
@@ -175,7 +175,7 @@ export class Node {
           cursor: cursor.position,
           report: (text) => reports.push(text),
         }),
-      watch: { trouble() {}, begun() {}, advanced() {}, synced() {}, lost: (text) => reports.push(text) },
+      watch: { trouble() {}, begun() {}, dead() {}, advanced() {}, synced() {}, lost: (text) => reports.push(text) },
     });
     this.pumps.push({ name, cursor, done: pump.run(this.#stop.signal).catch(() => {}) });
   }
