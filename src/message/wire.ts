@@ -131,7 +131,7 @@ function readFields(input: Input, end: number, into: Mutable<Message>): void {
     const tag = input.byte();
     const length = input.varint();
     const name = fieldOfTag[tag];
-    if (name !== undefined) into[name] = input.text(length);
+    if (name !== undefined) into[name] = input.text(tag, length);
     else if (tag === submittedMsTag && length === 8) into.submittedMs = input.float();
     else if (tag === jsonTag || tag === bytesTag) {
       into.data = input.bytes(length);
@@ -268,14 +268,26 @@ class Input {
     this.at += count;
     return this.#bytes.subarray(this.at - count, this.at);
   }
-  text(count: number): string {
-    const bytes = this.bytes(count);
-    if (count > 40) return decoder.decode(bytes);
-    let text = "";
-    for (let i = 0; i < count; i++) {
-      if (bytes[i]! > 127) return decoder.decode(bytes);
-      text += String.fromCharCode(bytes[i]!);
+  /** The value of a field. Most are as they were in the message before: those are compared, which costs less than decoding. */
+  text(tag: number, count: number): string {
+    const last = lastTexts[tag];
+    if (last !== undefined && last.bytes.length === count && this.#isNext(last.bytes)) {
+      this.at += count;
+      return last.text;
     }
+    const bytes = this.bytes(count);
+    const text = decoder.decode(bytes);
+    if (count <= rememberedMax) lastTexts[tag] = { bytes: bytes.slice(), text };
     return text;
   }
+  #isNext(bytes: Uint8Array): boolean {
+    const here = this.#bytes;
+    if (this.at + bytes.length > this.length) return false;
+    for (let i = 0; i < bytes.length; i++) if (here[this.at + i] !== bytes[i]) return false;
+    return true;
+  }
 }
+
+/** The value last read of each field, by tag. */
+const lastTexts: ({ readonly bytes: Uint8Array; readonly text: string } | undefined)[] = new Array(32).fill(undefined);
+const rememberedMax = 256;
