@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import type { Delivery } from "../../src/deliver/adaptor.ts";
+import { DeadLetters, DeadLettersFull } from "../../src/deliver/dead_letters.ts";
+import type { Position } from "../../src/log/mod.ts";
+import { SimWorld } from "../sim/world.ts";
+
+const node = "9f3c01aa27de4410";
+const open = (sim: SimWorld, bytesMax = 1 << 30, cursor = 0) =>
+  new DeadLetters(sim.boot(), "data/dead/one", { node, bytesMax, cursor: cursor as Position, report() {} });
+
+function refused(position: number): { delivery: Delivery; reason: string } {
+  const data = new Uint8Array([0, 255, position]);
+  const message = { topic: "t", key: `k${position}`, timestamp: 5, submittedMs: 4, data, dataIsJson: false };
+  return { delivery: { id: `id-${position}`, position: position as Position, message, body: data }, reason: "because" };
+}
+
+Deno.test("P15 a dead letter has its message whole, with reason, tries and position", async () => {
+  const sim = new SimWorld(1);
+  const letters = open(sim);
+  await sim.run(letters.keep([refused(3)], 2));
+  const [letter] = [...letters.letters()];
+  assert.deepEqual({ ...letter!.message, data: [...letter!.message.data] }, {
+    ...refused(3).delivery.message,
+    data: [0, 255, 3],
+  });
+  assert.deepEqual([letter!.position, letter!.id, letter!.reason, letter!.tries], [3, "id-3", "because", 2]);
+});
+
+Deno.test("P15 dead letters survive a power cut, and a repeat after it is stored once", async () => {
+  const sim = new SimWorld(1);
+  await sim.run(open(sim).keep([refused(3), refused(4)], 1));
+  sim.cutPower();
+  const letters = open(sim);
+  await sim.run(letters.keep([refused(4), refused(5)], 1));
+  assert.deepEqual([...letters.letters()].map(({ position }) => position), [3, 4, 5]);
+});
+
+Deno.test("P15 a full store refuses, and keeps what it has", async () => {
+  const sim = new SimWorld(1);
+  await sim.run(open(sim).keep([refused(3)], 1));
+  const letters = open(sim, 10, 4);
+  await assert.rejects(sim.run(letters.keep([refused(4)], 1)), DeadLettersFull);
+  assert.equal([...letters.letters()].length, 1);
+});

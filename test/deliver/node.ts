@@ -1,0 +1,130 @@
+/** A log and one destination behind its pump, in a simulated world. */
+import {
+  claimDirectory,
+  LocalWatermark,
+  openCursor,
+  type Position,
+  SegmentReader,
+  SegmentWriter,
+} from "../../src/log/mod.ts";
+import type { Adaptor, Delivery, Result } from "../../src/deliver/adaptor.ts";
+import { DeadLetters } from "../../src/deliver/dead_letters.ts";
+import { Pump, type PumpParts } from "../../src/deliver/pump.ts";
+import { encodeEntry } from "../../src/message/wire.ts";
+import { SimWorld } from "../sim/world.ts";
+
+export const utf8 = new TextEncoder();
+export const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+/** What one call of `send` does with its batch. */
+export type Behaviour = (batch: readonly Delivery[], signal: AbortSignal) => Promise<Result> | Result;
+
+/** A destination whose next answers are given; afterwards it takes everything. */
+export class ScriptedDestination {
+  readonly taken: string[] = [];
+  readonly batches: string[][] = [];
+  opened = 0;
+  closed = 0;
+  refusesToOpen: Error | undefined;
+  readonly script: Behaviour[];
+
+  constructor(...script: Behaviour[]) {
+    this.script = script;
+  }
+  open(): Promise<Adaptor> {
+    if (this.refusesToOpen) return Promise.reject(this.refusesToOpen);
+    this.opened++;
+    return Promise.resolve({
+      send: async (batch, signal) => {
+        this.batches.push(batch.map(({ body }) => textOf(body)));
+        const result = await (this.script.shift() ?? takeAll)(batch, signal);
+        const left = new Set([...result.again, ...result.refused.map(({ delivery }) => delivery)]);
+        this.taken.push(...batch.filter((delivery) => !left.has(delivery)).map(({ body }) => textOf(body)));
+        return result;
+      },
+      close: async () => void this.closed++,
+    });
+  }
+}
+
+const takeAll: Behaviour = () => ({ refused: [], again: [] });
+export const breakOff: Behaviour = () => Promise.reject(new Error("connection lost"));
+
+export interface Started {
+  readonly sim: SimWorld;
+  readonly destination: ScriptedDestination;
+  readonly writer: SegmentWriter;
+  readonly cursor: ReturnType<typeof openCursor>;
+  readonly troubles: string[];
+  readonly dead: () => DeadLetters;
+  readonly stop: () => Promise<void>;
+  /** Appends messages with these payloads, one entry each, and waits for the commit. */
+  put(...payloads: string[]): Promise<void>;
+}
+
+export function start(
+  destination: ScriptedDestination,
+  options: Partial<Pick<PumpParts, "deadlineMs" | "limit">> & { deadMax?: number } = {},
+): Started {
+  const sim = new SimWorld(1);
+  const world = sim.boot();
+  const node = claimDirectory(world, "data", "test");
+  const mark = new LocalWatermark();
+  const settings = {
+    segmentBytes: 65_536,
+    reserveBytes: 0,
+    recycle: false,
+    destinations: () => new Map(),
+    report() {},
+  };
+  const writer = new SegmentWriter(world, "data", node, mark, settings);
+  const from = 0 as Position;
+  const cursor = openCursor(world, "data", "one", node, { fresh: from, lost: from });
+  const troubles: string[] = [];
+  let letters: DeadLetters | undefined;
+  const dead = () =>
+    letters ??= new DeadLetters(world, "data/dead/one", {
+      node,
+      bytesMax: options.deadMax ?? 1 << 30,
+      cursor: cursor.position,
+      report() {},
+    });
+  const pump = new Pump({
+    world,
+    reader: new SegmentReader(world, "data", node, from, mark),
+    cursor,
+    mark,
+    selector: { node, wants: ({ level }) => level !== "debug", format: (message) => message.data },
+    limit: { count: 100, bytes: 1 << 20 },
+    lingerMs: () => 5,
+    deadlineMs: 1000,
+    open: () => destination.open(),
+    deadLetters: dead,
+    watch: {
+      trouble: (text) => void (text && troubles.push(text)),
+      begun() {},
+      advanced() {},
+      synced() {},
+      dead() {},
+      lost: (text) => void troubles.push(text),
+    },
+    ...options,
+  });
+  const stopping = new AbortController();
+  const done = pump.run(stopping.signal);
+  const stop = async () => {
+    stopping.abort();
+    await sim.run(done);
+  };
+  const put = async (...payloads: string[]) => {
+    for (const payload of payloads) {
+      const fields = { topic: "t", ...(payload.startsWith("debug") ? { level: "debug" } : {}) };
+      writer.append(
+        encodeEntry({ timestamp: 1, shared: {} }, [{ fields, data: utf8.encode(payload), dataIsJson: false }]),
+        1,
+      );
+    }
+    await sim.run(writer.durable());
+  };
+  return { sim, destination, writer, cursor, troubles, dead, stop, put };
+}
