@@ -3,15 +3,14 @@ import { adaptors } from "../../adaptors/mod.ts";
 import type { Config, Destination } from "../config/keys.ts";
 import type { MessagePort } from "node:worker_threads";
 import { Worker } from "node:worker_threads";
+import { makeCursors } from "../deliver/cursors.ts";
 import { Supervisor } from "../deliver/supervisor.ts";
 import type { IntakeJob, IntakeNews, IntakeOrder } from "../ingest/thread.ts";
 import {
   claimDirectory,
-  destinationKey,
   DirectoryBusy,
   DirectoryRefused,
   keepSpares,
-  openCursor,
   peekMark,
   type Position,
   roomFor,
@@ -19,6 +18,7 @@ import {
 import { type Journal, openJournal } from "../observe/journal.ts";
 import { type Management, openManagement } from "../observe/management.ts";
 import { renderMetrics } from "../observe/metrics.ts";
+import { goRounds } from "../observe/rounds.ts";
 import { fullStatus, type NodeFacts, notReady } from "../observe/status.ts";
 import { nodeStates, Table } from "../observe/table.ts";
 import { realWorld } from "../os/deno.ts";
@@ -47,6 +47,8 @@ export async function run(
   try {
     await running.start();
   } catch (problem) {
+    // Who is told to stop in the middle of a start cannot start, and that is no trouble.
+    if (running.stopping) return await stopped;
     await running.stop();
     throw problem;
   }
@@ -98,6 +100,7 @@ class RunningNode {
   readonly #table: Table;
   readonly #started: number;
   readonly #code = Promise.withResolvers<ExitCode>();
+  readonly #remembered: ReadonlyMap<string, Position> | undefined;
   readonly #intake: IntakeThread;
   #supervisor: Supervisor | undefined;
   #management: Management | undefined;
@@ -110,6 +113,8 @@ class RunningNode {
     const { config, world, node } = parts;
     this.#table = Table.allocate(config.destination.length);
     this.#started = world.clock.now();
+    // Before the intake thread writes it anew.
+    this.#remembered = peekMark(world.files, config.data)?.destinations;
     this.#intake = new IntakeThread({
       table: this.#table.buffer,
       dir: config.data,
@@ -124,6 +129,10 @@ class RunningNode {
 
   get managementAddress(): string {
     return this.#management?.address ?? "";
+  }
+
+  get stopping(): boolean {
+    return this.#stopping !== undefined;
   }
 
   untilStopped(): Promise<ExitCode> {
@@ -141,7 +150,14 @@ class RunningNode {
       throw explained(problem, config.data);
     });
     this.#tellRecovery(recovered.recovered);
-    makeCursors(this.#parts, recovered);
+    makeCursors(world, config.data, {
+      node,
+      destinations: config.destination,
+      remembered: this.#remembered,
+      start: recovered.start,
+      end: recovered.end,
+      report: (destination, text) => journal.say("error", text, { destination }),
+    });
     this.#supervisor = new Supervisor({
       world,
       table: this.#table,
@@ -155,7 +171,7 @@ class RunningNode {
       },
     });
     this.#management = await this.#openManagement();
-    this.#keepSpares();
+    this.#goOn();
     this.address = await this.#intake.listen(config.http.listen);
     journal.say("info", "ready", { http: this.address, management: this.managementAddress, node });
   }
@@ -217,21 +233,15 @@ class RunningNode {
   }
 
   /** In main, which has nothing else to do: intake never waits for it. */
-  #keepSpares(): void {
+  #goOn(): void {
     const { config, world, journal } = this.#parts;
-    const room = roomFor(world.files.space(config.data), {
-      segmentBytes: config.log.segment,
-      reserveBytes: config.log.ballast,
-    });
-    keepSpares(
-      world,
-      config.data,
-      { segmentBytes: room.segmentBytes, ballastBytes: room.reserveBytes },
-      this.#ending.signal,
-    )
-      .catch((problem) =>
-        journal.say("error", `spare segments: ${problem instanceof Error ? problem.message : problem}`)
-      );
+    const { signal } = this.#ending;
+    const wanted = { segmentBytes: config.log.segment, reserveBytes: config.log.ballast };
+    const { segmentBytes, reserveBytes } = roomFor(world.files.space(config.data), wanted);
+    const failed = (problem: unknown) =>
+      journal.say("error", problem instanceof Error ? problem.message : String(problem));
+    keepSpares(world, config.data, { segmentBytes, ballastBytes: reserveBytes }, signal).catch(failed);
+    goRounds({ world, journal, reserveBytes, facts: () => this.#facts() }, signal).catch(failed);
   }
 
   #openManagement(): Promise<Management> {
@@ -331,22 +341,6 @@ class IntakeThread {
   #end(text: string): void {
     this.#fail(new Error(text));
     this.onDeath(text);
-  }
-}
-
-/** Every destination has its cursor before the first message is taken: what comes after it is owed to it. */
-function makeCursors({ config, world, node, journal }: NodeParts, { start, end }: Recovery): void {
-  const remembered = peekMark(world.files, config.data)?.destinations;
-  for (const { name, from } of config.destination) {
-    const fresh = from === "now" ? end : from === "oldest" ? start : Number(from) as Position;
-    const lost = remembered?.get(destinationKey(name)) ?? start;
-    const cursor = openCursor(world, config.data, name, node, { fresh, lost });
-    if (cursor.origin === "damaged") {
-      journal.say("error", `its cursor could not be read; it goes on from ${lost}, which may bring copies`, {
-        destination: name,
-      });
-    }
-    cursor.close();
   }
 }
 
