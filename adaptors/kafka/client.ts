@@ -91,8 +91,6 @@ export class Client implements Brokers {
       return { answers: takenAnswers(await this.#producer.send({ messages, acks: allReplicas, idempotent: true })) };
     } catch (problem) {
       this.#producer.clearMetadata();
-      const show = (e: any, d = 0): string => "  ".repeat(d) + [e.code, e.apiId, e.message, e.path].join(" | ").slice(0, 150) + "\n" + (e.errors ?? []).slice(0, 3).concat((e.errors ?? []).slice(3).slice(-6)).map((x: any) => show(x, d + 1)).join("") + (e.cause ? show(e.cause, d + 1) : "");
-      console.log("PRODUCE FAILED", groups.map((g) => g.topic + g.partition + ":" + g.messages.length).join(), show(problem));
       return { answers: answersIn(problem), problem: this.#problem("send", problem) };
     }
   }
@@ -235,7 +233,7 @@ export class Client implements Brokers {
       timeout: Math.max(1000, timeoutMs / 3),
       retries: tries,
       // What closing interrupts is tried once more by the client, and only then ends.
-      retryDelay: (_client, _operation, _attempt, _tries, problem) => { console.log("RETRY", _operation, _attempt, [...everyError(problem)].map((e: any) => e.apiId ?? e.message).join(" > ").slice(0, 200)); return this.closed ? 0 : pauseMs(problem, timeoutMs); },
+      retryDelay: (_client, _operation, _attempt, _tries, problem) => this.closed ? 0 : pauseMs(problem, timeoutMs),
     };
   }
 
