@@ -29,7 +29,7 @@ function renderStat(found: Stat): string {
     ...(quarantine.files > 0 ? [`quarantine: ${quarantine.files} files, ${inBytes(quarantine.bytes)}`] : []),
     "",
     ...inColumns(segmentRows(found), 1),
-    ...(found.destinations.length > 0 ? ["", ...inColumns(destinationRows(found), 2)] : []),
+    ...(found.destinations.length > 0 ? ["", ...cursorLines(found)] : []),
   ];
   return lines.map((line) => `${printable(line)}\n`).join("");
 }
@@ -39,14 +39,15 @@ function segmentRows({ segments }: Stat): string[][] {
     name,
     ...[base, end, inBytes(bytes), commits, messages, epoch ?? "?", timeOf(from), timeOf(to)].map(String),
   ]);
-  return [["SEGMENT", "FROM", "TO", "SIZE", "COMMITS", "MESSAGES", "START", "FIRST COMMIT", "LAST COMMIT"], ...rows];
+  return [["SEGMENT", "FROM", "TO", "SIZE", "COMMITS", "MESSAGES", "EPOCH", "FIRST COMMIT", "LAST COMMIT"], ...rows];
 }
 
 function timeOf(ms: number | undefined): string {
   return ms === undefined ? "-" : new Date(ms).toISOString();
 }
 
-function destinationRows({ destinations }: Stat): string[][] {
+/** How far each destination is, as its cursor says. */
+export function cursorLines({ destinations }: Stat): string[] {
   const rows = destinations.map((one) => {
     const state = !one.readable ? "unreadable" : one.paused ? "paused" : "-";
     const counts = verdicts.map((verdict) => one[verdict] ?? "-");
@@ -57,5 +58,5 @@ function destinationRows({ destinations }: Stat): string[][] {
     ];
   });
   const titles = ["DESTINATION", "STATE", "POSITION", "PENDING", "GENERATION", ...verdicts.map((v) => v.toUpperCase())];
-  return [titles, ...rows];
+  return inColumns([titles, ...rows], 2);
 }

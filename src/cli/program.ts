@@ -2,7 +2,9 @@
 import { Command, CommanderError, Option as CommandOption } from "commander";
 import { coreKeys, type Key } from "../config/keys.ts";
 import type { ConfigurationRequest } from "./configuration.ts";
+import { addDestination } from "./destination.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
+import { addLog, type Outcome } from "./log.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -17,10 +19,6 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   } catch (problem) {
     return explain(problem, terminal);
   }
-}
-
-interface Outcome {
-  code: number;
 }
 
 function explain(problem: unknown, terminal: Terminal): ExitCode {
@@ -50,6 +48,8 @@ function buildProgram(terminal: Terminal, outcome: Outcome): Command {
     });
   addConfigured(program, terminal, outcome);
   addAsking(program, terminal, outcome);
+  addDestination(program, terminal, outcome);
+  addLog(program, terminal, outcome);
   return program;
 }
 

@@ -252,6 +252,7 @@ class RunningNode {
       status: () => fullStatus(this.#facts()),
       metrics: () => renderMetrics(this.#facts()),
       ready: () => notReady(this.#table),
+      order: (name, order) => this.#supervisor!.order(name, order),
       tail: logTail({ world, table: this.#table, dir: config.data, node }),
       report: (problem) => journal.say("error", `management: ${problem instanceof Error ? problem.message : problem}`),
     }).catch((problem) => {

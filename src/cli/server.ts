@@ -18,15 +18,36 @@ export function serverUrl(terminal: Terminal, named: string | undefined, path: s
 
 /** The answer, when it is a 200; throws a `CommandError` when there is none. */
 export async function ask(terminal: Terminal, url: URL, signal?: AbortSignal): Promise<Answer> {
-  const answer = await reach(terminal, url, signal);
+  const answer = await reach(url, () => terminal.get(url, signal));
   if (answer.status === 200) return answer;
   const reason = printable((await readAll(answer)).slice(0, 200).trim());
   throw new CommandError(exitCodes.unreachable, `Cannot ask ${url.href}: it answered ${answer.status} ${reason}`);
 }
 
-async function reach(terminal: Terminal, url: URL, signal: AbortSignal | undefined): Promise<Answer> {
+/** The answer to a POST of `json`, when it is a 200; what the server refuses with a reason becomes a `CommandError`. */
+export async function tell(terminal: Terminal, url: URL, json: object, signal?: AbortSignal): Promise<string> {
+  const answer = await reach(url, () => terminal.post(url, JSON.stringify(json), signal));
+  const text = await readAll(answer);
+  if (answer.status === 200) return text;
+  const detail = detailOf(text);
+  if (detail !== undefined && answer.status < 500) throw new CommandError(exitCodes.usage, printable(detail));
+  const reason = printable((detail ?? text).slice(0, 200).trim());
+  throw new CommandError(exitCodes.unreachable, `Cannot tell ${url.href}: it answered ${answer.status} ${reason}`);
+}
+
+/** The sentence in a problem of RFC 9457. */
+function detailOf(text: string): string | undefined {
   try {
-    return await terminal.get(url, signal);
+    const { detail } = JSON.parse(text);
+    return typeof detail === "string" ? detail : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function reach(url: URL, get: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await get();
   } catch (problem) {
     throw new CommandError(exitCodes.unreachable, `Cannot reach ${url.origin}: ${whyNot(problem)}`, { cause: problem });
   }

@@ -13,11 +13,15 @@ export interface StatusRequest {
 const patienceMs = 10_000;
 
 export async function showStatus(terminal: Terminal, { url, json }: StatusRequest): Promise<ExitCode> {
-  const where = serverUrl(terminal, url, "status");
-  const text = await readAll(await ask(terminal, where, AbortSignal.timeout(patienceMs)));
-  const status = parseStatus(text, where);
+  const status = await askStatus(terminal, url);
   terminal.out(json ? `${printableJson(JSON.stringify(status))}\n` : renderStatus(status));
   return exitCodes.ok;
+}
+
+export async function askStatus(terminal: Terminal, url: string | undefined): Promise<Status> {
+  const where = serverUrl(terminal, url, "status");
+  const text = await readAll(await ask(terminal, where, AbortSignal.timeout(patienceMs)));
+  return parseStatus(text, where);
 }
 
 function parseStatus(text: string, { href }: URL): Status {
@@ -40,8 +44,12 @@ export function renderStatus(status: Status): string {
     `${ready ? "ready" : "NOT READY"}, ${accepted} messages accepted`,
     `log from ${log.start} to ${log.durable}, ${inBytes(log.bytes)} on disk, ${inBytes(log.free_bytes)} free`,
   ];
-  const lines = [...head, "", ...inColumns([titles, ...destinations.map(cells)], 3), ...destinations.flatMap(troubles)];
-  return lines.map((line) => `${printable(line).trimEnd()}\n`).join("");
+  return [...head, ""].map((line) => `${printable(line)}\n`).join("") + renderDestinations(destinations);
+}
+
+export function renderDestinations(destinations: readonly DestinationStatus[]): string {
+  const lines = [...inColumns([titles, ...destinations.map(cells)], 3), ...destinations.flatMap(troubles)];
+  return lines.map((line) => `${printable(line)}\n`).join("");
 }
 
 const titles = ["DESTINATION", "KIND", "STATE", "POSITION", "PENDING", "LAG", "TAKEN", "FILTERED", "DEAD"];

@@ -76,7 +76,9 @@ export const sections = {
   },
   management: {
     listen: shaped("address and port of status, metrics and tail; keep it on loopback", address, "127.0.0.1:8081"),
-    public: flag("allow an address beyond loopback although whoever reaches it can read every message"),
+    public: flag(
+      "allow an address beyond loopback although whoever reaches it can read every message and steer destinations",
+    ),
   },
   log: {
     segment: size("size of one file of the log; smaller on small disks", "64MiB", 65_536),

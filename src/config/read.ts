@@ -240,7 +240,7 @@ class ConfigReader {
 
   #checkAddresses({ http, management }: Config): void {
     this.#refuseOpen("http", http, "who reaches it can send messages");
-    this.#refuseOpen("management", management, "who reaches it can read every message");
+    this.#refuseOpen("management", management, "who reaches it can read every message and steer destinations");
     if (http.listen !== management.listen || http.listen?.endsWith(":0")) return;
     const [first, second] = [this.origins["http.listen"]!, this.origins["management.listen"]!];
     const { where, called } = second.source === "default" ? first : second;

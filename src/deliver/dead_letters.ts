@@ -55,7 +55,12 @@ export class DeadLetters {
       destinations: () => new Map(),
       report: options.report,
     });
-    for (const { position } of this.letters()) if (position >= options.cursor) this.#stored.add(position);
+    this.recall(options.cursor);
+  }
+
+  /** Messages from `cursor` on may come again: those that are stored are known then. */
+  recall(cursor: Position): void {
+    for (const { position } of this.letters()) if (position >= cursor) this.#stored.add(position);
   }
 
   get bytes(): number {

@@ -1,8 +1,9 @@
 /** Carries the log to one destination: in order, at least once, for ever. Retry, pauses, cursors and dead letters are here, once. */
-import type { Cursor, LogReader, Verdict, Watermark } from "../log/mod.ts";
+import type { Cursor, LogReader, Position, Verdict, Watermark } from "../log/mod.ts";
 import type { World } from "../os/world.ts";
 import type { Adaptor, Delivery, Result } from "./adaptor.ts";
 import { pauseAfter } from "./backoff.ts";
+import type { Control } from "./control.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import { type Deadline, deadlineAfter } from "./deadline.ts";
 import { select, type Selection, type Selector } from "./select.ts";
@@ -21,6 +22,8 @@ export interface PumpParts {
   readonly open: (signal: AbortSignal) => Promise<Adaptor>;
   /** Opened when the first message is refused. */
   readonly deadLetters: () => DeadLetters;
+  /** What the operator tells it. */
+  readonly control: Control;
   readonly watch: PumpWatch;
 }
 /** What the pump tells of itself. */
@@ -32,6 +35,8 @@ export interface PumpWatch {
   /** The cursor has moved; `sent` went to the destination in `ms`. */
   advanced(selection: Selection, sent: { readonly bytes: number; readonly ms: number }): void;
   synced(): void;
+  /** An order was carried out or refused: the cursor may stand elsewhere than `from`, or be paused. */
+  obeyed(from: Position): void;
   /** These were refused for good, and are kept as dead letters. */
   dead(refused: Result["refused"]): void;
   lost(text: string): void;
@@ -43,6 +48,7 @@ const idleEveryMs = 1000;
 export class Pump {
   readonly #parts: PumpParts;
   #adaptor: Adaptor | undefined;
+  #letters: DeadLetters | undefined;
   #syncedAt: number;
 
   constructor(parts: PumpParts) {
@@ -52,23 +58,46 @@ export class Pump {
 
   /** Until `signal` aborts. Rejects only when our own files fail. */
   async run(signal: AbortSignal): Promise<void> {
-    const { reader, cursor, limit, selector } = this.#parts;
+    const { cursor, control } = this.#parts;
     try {
       while (!signal.aborted) {
-        const items = reader.next(limit);
-        if (items.length === 0) {
-          await this.#rest(signal);
-          continue;
-        }
-        const selection = select(items, cursor.position, selector);
-        await this.#deliver(selection, signal);
-        await this.#gather(selection, signal);
+        const until = AbortSignal.any([signal, control.arrived]);
+        if (cursor.paused) await aborted(until);
+        else await this.#carry(until);
+        if (control.arrived.aborted && !signal.aborted) await this.#obey();
       }
     } finally {
       await this.#letGo();
       cursor.sync();
       this.#parts.watch.synced();
     }
+  }
+
+  /** Delivers from where the cursor stands until `signal` aborts. */
+  async #carry(signal: AbortSignal): Promise<void> {
+    const { reader, cursor, limit, selector } = this.#parts;
+    reader.seek(cursor.position);
+    while (!signal.aborted) {
+      const items = reader.next(limit);
+      if (items.length === 0) {
+        await this.#rest(signal);
+        continue;
+      }
+      const selection = select(items, cursor.position, selector);
+      await this.#deliver(selection, signal);
+      await this.#gather(selection, signal);
+    }
+  }
+
+  /** The adaptor goes first: what it knows of our position may be true no more. */
+  async #obey(): Promise<void> {
+    const { cursor, control, watch } = this.#parts;
+    await this.#letGo();
+    const from = cursor.position;
+    control.obey(cursor);
+    // What was set aside in an earlier generation is not set aside twice.
+    if (cursor.position < from) this.#letters?.recall(cursor.position);
+    watch.obeyed(from);
   }
 
   /** A destination that keeps up gets larger batches less often: many small ones would take the disk and the cores from intake. */
@@ -127,7 +156,8 @@ export class Pump {
       const adaptor = await this.#opened(deadline);
       const result = await adaptor.send(batch, deadline.signal);
       if (result.refused.length > 0) {
-        await this.#parts.deadLetters().keep(result.refused, tries + 1);
+        this.#letters ??= this.#parts.deadLetters();
+        await this.#letters.keep(result.refused, tries + 1);
         watch.dead(result.refused);
       }
       if (result.again.length > 0) watch.trouble(result.trouble ?? "the destination asks to wait", tries + 1);
@@ -178,6 +208,13 @@ export class Pump {
     this.#syncedAt = this.#parts.world.clock.elapsed();
     this.#parts.watch.synced();
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 function reasonOf(problem: unknown): string {

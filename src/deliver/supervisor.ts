@@ -4,7 +4,8 @@ import type { Destination } from "../config/keys.ts";
 import { destinationStates, type Table } from "../observe/table.ts";
 import type { World } from "../os/world.ts";
 import { pauseAfter } from "./backoff.ts";
-import type { DestinationJob, DestinationNews } from "./worker.ts";
+import type { Order, Outcome, Standing } from "./control.ts";
+import type { DestinationJob, DestinationNews, DestinationTold } from "./worker.ts";
 
 export interface SupervisorParts {
   readonly world: World;
@@ -14,12 +15,20 @@ export interface SupervisorParts {
   readonly destinations: readonly Destination[];
   /** Hands the writer the port by which it wakes destination `number`. */
   readonly addSleeper: (number: number, nudges: MessagePort) => void;
-  readonly report: (destination: string, news: Exclude<DestinationNews, { kind: "stopped" }>) => void;
+  readonly report: (destination: string, news: Report) => void;
 }
+/** What the operator is told of a destination. */
+export type Report = Exclude<DestinationNews, { kind: "stopped" | "obeyed" }>;
 
 /** What a destination's code may keep on its heap; its batches are bounded by `batch_bytes`. */
 const heapMiB = 256;
 const stopMs = 700;
+/** An order interrupts whatever the thread does, so this is long. */
+const orderMs = 10_000;
+const unavailable: Outcome = {
+  refused: "unavailable",
+  why: "Its thread does not answer: try again, and see the status whether it was carried out",
+};
 
 export class Supervisor {
   readonly #parts: SupervisorParts;
@@ -37,10 +46,21 @@ export class Supervisor {
     await Promise.all(this.#threads.map((thread) => thread.stop()));
   }
 
-  #partsOf(number: number): SupervisorParts & { number: number; hear: (news: DestinationNews) => void } {
+  /** Tells a destination what to do; undefined when there is none of that name. */
+  async order(name: string, order: Order): Promise<Outcome | undefined> {
+    const { destinations, report } = this.#parts;
+    const number = destinations.findIndex((destination) => destination.name === name);
+    if (number < 0) return undefined;
+    const outcome = await this.#threads[number]!.order(order);
+    if (!("refused" in outcome)) {
+      report(name, { kind: "notice", text: `${order.do} by command: ${described(outcome)}` });
+    }
+    return outcome;
+  }
+
+  #partsOf(number: number): SupervisorParts & { number: number; hear: (news: Report) => void } {
     const { report, destinations } = this.#parts;
-    const hear = (news: DestinationNews) => {
-      if (news.kind === "stopped") return;
+    const hear = (news: Report) => {
       if (news.kind === "trouble") this.lastErrors[number] = news.text;
       if (news.kind === "well") this.lastErrors[number] = "";
       report(destinations[number]!.name, news);
@@ -49,23 +69,54 @@ export class Supervisor {
   }
 }
 
-type ThreadParts = SupervisorParts & { readonly number: number; readonly hear: (news: DestinationNews) => void };
+function described({ state, position, pending, generation }: Standing): string {
+  return `${state} from ${position}, ${pending} messages wait, generation ${generation}`;
+}
+
+type ThreadParts = SupervisorParts & { readonly number: number; readonly hear: (news: Report) => void };
 
 class DestinationThread {
   readonly #parts: ThreadParts;
   readonly #stopping = new AbortController();
   #worker: Worker | undefined;
+  #alive = false;
   #deaths = 0;
   #ended: Promise<void>;
+  #orders = 0;
+  /** Orders that the thread has not answered yet, by their numbers. */
+  readonly #unanswered = new Map<number, (outcome: Outcome) => void>();
 
   constructor(parts: ThreadParts) {
     this.#parts = parts;
     this.#ended = this.#keepRunning();
   }
 
+  /** Resolves when the thread has carried it out, or cannot. */
+  order(order: Order): Promise<Outcome> {
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    const number = ++this.#orders;
+    this.#unanswered.set(number, resolve);
+    if (this.#alive) this.#tell({ kind: "order", number, order });
+    else this.#answer(number, unavailable);
+    const { clock } = this.#parts.world;
+    void clock.sleep(orderMs, this.#stopping.signal).then(() => this.#answer(number, unavailable));
+    return promise;
+  }
+
+  #tell(told: DestinationTold): void {
+    this.#worker?.postMessage(told);
+  }
+  #answer(number: number, outcome: Outcome): void {
+    this.#unanswered.get(number)?.(outcome);
+    this.#unanswered.delete(number);
+  }
+  #giveUpOrders(): void {
+    for (const number of [...this.#unanswered.keys()]) this.#answer(number, unavailable);
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#worker?.postMessage("stop");
+    this.#tell({ kind: "stop" });
     const { world } = this.#parts;
     const limit = new AbortController();
     await Promise.race([this.#ended, world.clock.sleep(stopMs, limit.signal)]);
@@ -93,13 +144,19 @@ class DestinationThread {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     const worker = this.#start();
     this.#worker = worker;
+    this.#alive = true;
     let death = "it ended";
     worker.on("message", (news: DestinationNews) => {
       if (news.kind === "stopped") resolve(undefined);
+      else if (news.kind === "obeyed") this.#answer(news.number, news.outcome);
       else this.#parts.hear(news);
     });
     worker.on("error", (problem: Error) => death = problem.message);
-    worker.on("exit", () => resolve(death));
+    worker.on("exit", () => {
+      this.#alive = false;
+      this.#giveUpOrders();
+      resolve(death);
+    });
     return promise;
   }
 

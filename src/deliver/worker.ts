@@ -5,13 +5,14 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { adaptors } from "../../adaptors/mod.ts";
 import type { Destination } from "../config/keys.ts";
-import { FollowingWatermark, openCursor, type Position, SegmentReader } from "../log/mod.ts";
+import { FollowingWatermark, openCursor, type Position, SegmentReader, Timeline } from "../log/mod.ts";
 import { filterOf } from "../message/filter.ts";
 import { formatter } from "../message/format.ts";
 import { type DestinationCells, destinationStates, Table } from "../observe/table.ts";
 import { realWorld } from "../os/deno.ts";
 import { join, type World } from "../os/world.ts";
 import type { Place } from "./adaptor.ts";
+import { Control, type Order, type Outcome } from "./control.ts";
 import { DeadLetters } from "./dead_letters.ts";
 import { Pump, type PumpWatch } from "./pump.ts";
 
@@ -33,20 +34,27 @@ export type DestinationNews =
   | { readonly kind: "trouble"; readonly text: string; readonly tries: number }
   | { readonly kind: "well" }
   | { readonly kind: "notice" | "lost"; readonly text: string }
+  /** What came of the order with this number. */
+  | { readonly kind: "obeyed"; readonly number: number; readonly outcome: Outcome }
   | { readonly kind: "stopped" };
+/** What the supervisor says to the thread. */
+export type DestinationTold =
+  | { readonly kind: "stop" }
+  | { readonly kind: "order"; readonly number: number; readonly order: Order };
 
 await work(workerData as DestinationJob);
 
 async function work(job: DestinationJob): Promise<void> {
-  const stop = new AbortController();
-  parentPort!.on("message", () => stop.abort());
   const world = realWorld();
   const { destination, dir, node } = job;
   const cells = new Table(job.table).destination(job.number);
   const mark = followed(job, cells);
+  const control = new Control(world.clock, () => new Timeline(world.files, dir, mark.position));
+  const stop = listened(control);
   const nowhere = 0 as Position; // the cursor exists: it is made before the first message is taken
   const cursor = openCursor(world, dir, destination.name, node, { fresh: nowhere, lost: nowhere });
   show(cells, cursor);
+  if (cursor.paused) say({ kind: "notice", text: "it is paused by command until it is told to resume" });
   let dead: DeadLetters | undefined;
   const pump = new Pump({
     world,
@@ -59,12 +67,24 @@ async function work(job: DestinationJob): Promise<void> {
     deadlineMs: destination.deadline,
     open: opener(job, world, cursor),
     deadLetters: () => dead ??= openDeadLetters(job, world, cursor.position),
+    control,
     watch: watching(cells, cursor, job.nudges),
   });
-  await pump.run(stop.signal);
+  await pump.run(stop);
   await dead?.close();
   setState(cells, "stopped");
   say({ kind: "stopped" });
+}
+
+/** Passes on what the supervisor says; aborts when it says stop. */
+function listened(control: Control): AbortSignal {
+  const stop = new AbortController();
+  parentPort!.on("message", (told: DestinationTold) => {
+    if (told.kind === "stop") return stop.abort();
+    const { number, order } = told;
+    void control.give(order).then((outcome) => say({ kind: "obeyed", number, outcome }));
+  });
+  return stop.signal;
 }
 
 function followed({ table, nudges }: DestinationJob, cells: DestinationCells): FollowingWatermark {
@@ -105,7 +125,8 @@ type Shown = ReturnType<typeof openCursor>;
 /** What is told to intake while requests wait for this destination: in order, so what is dead is known before it is passed. */
 type Told =
   | { readonly kind: "reached"; readonly position: Position }
-  | { readonly kind: "dead"; readonly position: Position; readonly reason: string };
+  | { readonly kind: "dead"; readonly position: Position; readonly reason: string }
+  | { readonly kind: "skipped"; readonly from: Position; readonly to: Position };
 
 function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort): PumpWatch {
   const tell = (told: Told) => {
@@ -134,6 +155,12 @@ function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort):
       cells.add("sendMicros", Math.round(ms * 1000));
     },
     synced: () => cells.set("durable", cursor.durable),
+    obeyed(from) {
+      if (cursor.position > from) tell({ kind: "skipped", from, to: cursor.position });
+      cells.set("tries", 0);
+      lastText = "";
+      show(cells, cursor);
+    },
     lost: (text) => say({ kind: "lost", text }),
   };
 }
@@ -144,7 +171,7 @@ function show(cells: DestinationCells, cursor: Shown): void {
   cells.set("generationStart", cursor.start);
   cells.set("durable", cursor.durable);
   cells.set("position", cursor.position);
-  setState(cells, "delivering");
+  setState(cells, cursor.paused ? "paused" : "delivering");
 }
 
 function setState(cells: DestinationCells, state: (typeof destinationStates)[number]): void {

@@ -2,10 +2,27 @@
  * Takes a chunked body apart, strictly (RFC 9112 7.1): hex sizes of up to 8 digits, CRLF and nothing else between the parts;
  * extensions and trailers are checked, bounded and dropped. Pure and incremental.
  */
+import { isTokenByte, isValueByte } from "./head.ts";
+
+const sizeDigitsMax = 8;
 const extensionMax = 256;
 const trailerMax = 8192;
 
-type State = "size" | "extension" | "sizeEnd" | "data" | "dataCr" | "dataLf" | "trailer" | "trailerLf" | "done";
+const [lf, cr, colon, semicolon] = [0x0a, 0x0d, 0x3a, 0x3b];
+
+type State =
+  | "size"
+  | "extension"
+  | "sizeEnd"
+  | "data"
+  | "dataCr"
+  | "dataLf"
+  | "trailer"
+  | "trailerName"
+  | "trailerValue"
+  | "trailerLf"
+  | "lastLf"
+  | "done";
 
 /** The framing is wrong: where the request ends cannot be known. */
 export class BadChunk extends Error {}
@@ -14,15 +31,25 @@ export class ChunkedBody {
   #state: State = "size";
   #digits = 0;
   #left = 0;
+  /** Bytes of extensions and trailers, of all chunks together. */
   #skipped = 0;
-  /** Bytes in the present line of the trailer. */
-  #line = 0;
-  readonly #parts: Uint8Array[] = [];
-  /** Of the body so far. */
-  length = 0;
+  /** One piece with room at its end: a part for each chunk would let chunks of one byte take a hundred times their size. */
+  #bytes = new Uint8Array(0);
+  #length = 0;
 
   get done(): boolean {
     return this.#state === "done";
+  }
+  /** Bytes of the body so far. */
+  get length(): number {
+    return this.#length;
+  }
+  /** With what the present chunk still is to bring. */
+  get announced(): number {
+    return this.#length + this.#left;
+  }
+  get whole(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   /** Takes bytes; returns how many belonged to the body. Throws `BadChunk`. */
@@ -35,23 +62,20 @@ export class ChunkedBody {
     return at;
   }
 
-  whole(): Uint8Array {
-    const all = new Uint8Array(this.length);
-    let at = 0;
-    for (const part of this.#parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
-  }
-
   #data(bytes: Uint8Array, at: number): number {
     const count = Math.min(this.#left, bytes.length - at);
-    this.#parts.push(bytes.slice(at, at + count));
-    this.length += count;
+    if (this.#length + count > this.#bytes.length) this.#grow(this.#length + count);
+    this.#bytes.set(bytes.subarray(at, at + count), this.#length);
+    this.#length += count;
     this.#left -= count;
     if (this.#left === 0) this.#state = "dataCr";
     return count;
+  }
+
+  #grow(least: number): void {
+    const larger = new Uint8Array(Math.max(least, this.#bytes.length * 2));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
   }
 
   #byte(byte: number): void {
@@ -61,54 +85,67 @@ export class ChunkedBody {
       case "extension":
         return this.#extension(byte);
       case "sizeEnd":
-        return this.#expect(byte, 0x0a, this.#left > 0 ? "data" : "trailer");
+        return this.#expect(byte, lf, this.#left > 0 ? "data" : "trailer");
       case "dataCr":
-        return this.#expect(byte, 0x0d, "dataLf");
+        return this.#expect(byte, cr, "dataLf");
       case "dataLf":
         this.#digits = 0;
-        return this.#expect(byte, 0x0a, "size");
+        return this.#expect(byte, lf, "size");
       case "trailer":
-        return this.#trailer(byte);
+        return byte === cr ? this.#to("lastLf") : this.#trailerName(byte);
+      case "trailerName":
+        return byte === colon ? this.#skip("trailerValue", trailerMax) : this.#trailerName(byte);
+      case "trailerValue":
+        return this.#trailerValue(byte);
       case "trailerLf":
-        this.#expect(byte, 0x0a, this.#line === 0 ? "done" : "trailer");
-        this.#line = 0;
+        return this.#expect(byte, lf, "trailer");
+      case "lastLf":
+        return this.#expect(byte, lf, "done");
     }
   }
 
   #size(byte: number): void {
     const digit = hexDigit(byte);
     if (digit >= 0) {
-      if (++this.#digits > 8) throw new BadChunk("A chunk's size has more than 8 digits");
+      if (++this.#digits > sizeDigitsMax) throw new BadChunk("A chunk's size has more than 8 digits");
       this.#left = this.#left * 16 + digit;
       return;
     }
-    if (this.#digits === 0) throw new BadChunk("A chunk's size is no hex number");
-    if (byte === 0x0d) this.#state = "sizeEnd";
-    else if (byte === 0x3b) this.#state = "extension";
+    if (this.#digits === 0) throw new BadChunk("A chunk has no size");
+    if (byte === cr) this.#to("sizeEnd");
+    else if (byte === semicolon) this.#skip("extension", extensionMax);
     else throw new BadChunk("A chunk's size is no hex number");
   }
 
   #extension(byte: number): void {
-    if (byte === 0x0d) this.#state = "sizeEnd";
-    else if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f || ++this.#skipped > extensionMax) {
-      throw new BadChunk("A chunk's extension is not taken");
-    }
+    if (byte === cr) return this.#to("sizeEnd");
+    if (!isValueByte(byte)) throw new BadChunk("A chunk's extension is not taken");
+    this.#skip("extension", extensionMax);
   }
 
-  /** Lines up to an empty one; what they say is of no use here. */
-  #trailer(byte: number): void {
-    if (byte === 0x0d) {
-      this.#state = "trailerLf";
-      return;
-    }
-    this.#line++;
-    if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f || ++this.#skipped > trailerMax) {
-      throw new BadChunk("The trailer is not taken");
-    }
+  /** What trailers say is of no use here; but what is no field line may be meant as the next request. */
+  #trailerName(byte: number): void {
+    if (!isTokenByte(byte)) throw new BadChunk("The trailer is no field line");
+    this.#skip("trailerName", trailerMax);
+  }
+
+  #trailerValue(byte: number): void {
+    if (byte === cr) return this.#to("trailerLf");
+    if (!isValueByte(byte)) throw new BadChunk("The trailer is no field line");
+    this.#skip("trailerValue", trailerMax);
+  }
+
+  #skip(next: State, max: number): void {
+    if (++this.#skipped > max) throw new BadChunk("There is too much beside the chunks' data");
+    this.#state = next;
   }
 
   #expect(byte: number, wanted: number, next: State): void {
     if (byte !== wanted) throw new BadChunk("A chunk does not end where its size says");
+    this.#state = next;
+  }
+
+  #to(next: State): void {
     this.#state = next;
   }
 }

@@ -3,10 +3,12 @@
  * bytes, not where it comes from. Time limits are watched from outside, by `overdue`.
  */
 import { Buffer } from "node:buffer";
+import { codeOf } from "../os/world.ts";
 import { BadChunk, ChunkedBody } from "./chunked.ts";
-import { type BadHead, type Bytes, type Head, headEnd, headLimits, parseHead } from "./head.ts";
-import { accepted, type Answer, BodyLost, type HttpRequest, TooLarge } from "./http.ts";
-import { problemAnswer } from "./problem.ts";
+import { type Bytes, earlyProblem, type Head, headEnd, parseHead } from "./head.ts";
+import { type Answer, BodyLost, type HttpRequest, TooLarge } from "./http.ts";
+import { isProblem, type Problem, problemAnswer } from "./problem.ts";
+import { continueBytes, replyBytes } from "./reply.ts";
 import type { Handle } from "./routes.ts";
 
 /** The two directions of a connection. */
@@ -14,9 +16,11 @@ export interface ByteStream {
   readonly peer: string;
   /** How many bytes came, or null at the end. */
   read(into: Uint8Array): Promise<number | null>;
+  /** How many bytes of them went, at least one. */
   write(bytes: Uint8Array): Promise<number>;
   /** Says that nothing more will be written. */
   closeWrite(): Promise<void>;
+  /** What is read or written now rejects. */
   close(): void;
 }
 export interface ConnectionParts {
@@ -29,42 +33,48 @@ export interface ConnectionParts {
   readonly report: (problem: unknown) => void;
 }
 
-/** How long a client may take: for a head once it has begun, between requests, and at least so fast for a body. */
-export const timeLimits = {
-  headMs: 10_000,
-  idleMs: 75_000,
-  bodyStartMs: 5_000,
-  bodyBytesPerSecond: 1024,
-  writeMs: 30_000,
-  lingerMs: 3000,
+type Phase = "idle" | "head" | "body" | "answer" | "write" | "linger";
+
+/**
+ * How long a client may take, in ms: between requests, for a head once it has begun, before the first bytes of a body, to take an
+ * answer, to go away. The answer itself is ours.
+ */
+export const timeLimits: Readonly<Record<Phase, number>> = {
+  idle: 75_000,
+  head: 10_000,
+  body: 5_000,
+  answer: Infinity,
+  write: 30_000,
+  linger: 3_000,
 };
+/** At least so fast must a body come, and however fast it was, it may not pause for longer. */
+export const bodyPace = { bytesPerSecond: 1024, pauseMs: 30_000 };
+
 const firstBytes = 4096;
 const bodyStepBytes = 1 << 16;
 const lingerBytes = 16 << 20;
-
-type Phase = "idle" | "head" | "body" | "answer" | "write" | "linger";
+const awaitedBytes = 1024;
 
 export class Connection {
   readonly #stream: ByteStream;
   readonly #parts: ConnectionParts;
-  #buffer = Buffer.allocUnsafeSlow(firstBytes) as unknown as Bytes;
+  #buffer = newBuffer(firstBytes);
   /** What was read and not used yet stands between these. */
   #from = 0;
   #to = 0;
   #phase: Phase = "idle";
-  #since: number;
-  #bodyBytes = 0;
+  #deadline: number;
   #closed = false;
   #draining = false;
-  /** The last request left bytes of its body with the client. */
-  #unread = false;
+  /** The other side will send no more. */
+  #ended = false;
   /** The answer under way to the other side. */
   #writing: Promise<void> | undefined;
 
   constructor(stream: ByteStream, parts: ConnectionParts) {
     this.#stream = stream;
     this.#parts = parts;
-    this.#since = parts.elapsed();
+    this.#deadline = parts.elapsed() + timeLimits.idle;
   }
 
   get peer(): string {
@@ -78,9 +88,9 @@ export class Connection {
   /** Serves until the other side is done or one of us has to end it. Never rejects. */
   async run(): Promise<void> {
     try {
-      while (await this.#serveOne());
+      while (!this.#closed && await this.#serveOne());
       await this.#writing;
-      if (this.#unread) await this.#linger();
+      if (!this.#ended) await this.#linger();
     } catch (problem) {
       if (!this.#closed && !isLost(problem)) this.#parts.report(problem);
     } finally {
@@ -88,12 +98,12 @@ export class Connection {
     }
   }
 
-  /** A body that nobody read: closing now would take the answer away from a client that still sends. RFC 9112 9.6. */
+  /** RFC 9112 9.6: to close while something is still coming would take the answer away from who sends it. */
   async #linger(): Promise<void> {
     this.#enter("linger");
     await this.#stream.closeWrite();
     for (let left = lingerBytes; left > 0;) {
-      const count = await this.#stream.read(this.#buffer);
+      const count = await this.#stream.read(waste);
       if (count === null) return;
       left -= count;
     }
@@ -102,6 +112,12 @@ export class Connection {
   /** The present request is the last one; without one the connection ends now. */
   drain(): void {
     this.#draining = true;
+    if (!this.busy) void this.#closeWritten();
+  }
+
+  /** The last answer may still be on its way. */
+  async #closeWritten(): Promise<void> {
+    await this.#writing;
     if (!this.busy) this.close();
   }
 
@@ -116,101 +132,115 @@ export class Connection {
   }
 
   /** Whether the client has taken longer than it may. */
-  overdue(): boolean {
-    const took = this.#parts.elapsed() - this.#since;
-    switch (this.#phase) {
-      case "idle":
-        return took > timeLimits.idleMs;
-      case "head":
-        return took > timeLimits.headMs;
-      case "body":
-        return took > timeLimits.bodyStartMs + (this.#bodyBytes / timeLimits.bodyBytesPerSecond) * 1000;
-      case "write":
-        return took > timeLimits.writeMs;
-      case "linger":
-        return took > timeLimits.lingerMs;
-      case "answer":
-        return false;
-    }
+  get overdue(): boolean {
+    return this.#parts.elapsed() > this.#deadline;
   }
 
   /** One request and its answer; false when it was the last. */
   async #serveOne(): Promise<boolean> {
     const head = await this.#readHead();
     if (head === undefined) return false;
-    if (!("method" in head)) return this.#turnAway(head);
+    if (isProblem(head)) return await this.#turnAway(head);
     const request = new StreamRequest(this, head);
     this.#enter("answer");
-    const given = this.#parts.handle(request);
-    const answer = given instanceof Promise ? await given : given;
-    if (head.length !== 0) this.#unread = !await request.drained();
-    const last = !head.keepAlive || this.#draining || this.#unread;
+    let answer: Answer;
+    try {
+      const given = this.#parts.handle(request);
+      answer = given instanceof Promise ? await given : given;
+    } catch (problem) {
+      this.#parts.report(problem);
+      answer = mistake;
+    }
+    const goesOn = head.keepAlive && answer !== mistake && (head.length === 0 || await request.passed());
+    const last = !goesOn || this.#draining;
     await this.#send(answer, head, last);
-    if (last) return false;
-    this.#enter(this.#from === this.#to ? "idle" : "head");
-    return !this.#draining || this.#from < this.#to;
+    return !last && this.#next();
   }
 
-  async #readHead(): Promise<Head | BadHead | undefined> {
-    let looked = this.#from;
-    for (;;) {
-      this.#skipEmptyLine();
-      const end = headEnd(this.#buffer, this.#from, this.#to, looked);
+  async #turnAway(problem: Problem): Promise<false> {
+    await this.#send(problemAnswer(problem), undefined, true);
+    return false;
+  }
+
+  /** Between two requests; false when there is to be no other. */
+  #next(): boolean {
+    if (this.#from < this.#to) {
+      this.#enter("head");
+      return true;
+    }
+    this.#enter("idle");
+    // Many connections are idle most of the time: what a long head or body needed is not kept.
+    if (this.#buffer.length > firstBytes) this.#buffer = newBuffer(firstBytes);
+    return !this.#draining;
+  }
+
+  async #readHead(): Promise<Head | Problem | undefined> {
+    for (let looked = 0;;) {
+      this.#skipEmptyLines();
+      const end = headEnd(this.#buffer, this.#from, this.#to, this.#from + looked);
       if (end !== undefined) {
         const head = parseHead(this.#buffer, this.#from, end);
         this.#from = end;
         return head;
       }
-      if (this.#to - this.#from > headLimits.head) {
-        return { status: 431, detail: "The head of the request is too large" };
-      }
-      looked = this.#to;
-      const before = this.#from;
+      const problem = earlyProblem(this.#buffer, this.#from, this.#to, this.#from + looked);
+      if (problem !== undefined) return problem;
+      looked = this.#to - this.#from;
       if (!await this.#readMore()) return undefined;
-      looked -= before - this.#from;
       if (this.#phase === "idle") this.#enter("head");
     }
   }
 
-  /** RFC 9112 2.2: an empty line before a request line is passed over. */
-  #skipEmptyLine(): void {
-    if (this.#to - this.#from >= 2 && this.#buffer[this.#from] === 0x0d && this.#buffer[this.#from + 1] === 0x0a) {
+  /** RFC 9112 2.2: empty lines before a request line are passed over. */
+  #skipEmptyLines(): void {
+    while (this.#to - this.#from >= 2 && this.#buffer[this.#from] === 0x0d && this.#buffer[this.#from + 1] === 0x0a) {
       this.#from += 2;
     }
   }
 
-  /** Reads into free room, moving or enlarging the buffer where there is none. False at the end. */
+  /** Reads into free room, making some where there is none. False at the end. */
   async #readMore(): Promise<boolean> {
-    // While a body is read, the routes still look at its head.
-    if (this.#from === this.#to && this.#phase !== "body") this.#from = this.#to = 0;
-    if (this.#to === this.#buffer.length) this.#makeRoom();
+    if (this.#from === this.#to) this.#from = this.#to = 0;
+    const { length } = this.#buffer;
+    if (this.#to === length) this.#moveTo(newBuffer(this.#to - this.#from > length / 2 ? length * 2 : length));
     const count = await this.#stream.read(this.#buffer.subarray(this.#to));
-    if (count === null) return false;
+    if (count === null) {
+      this.#ended = true;
+      return false;
+    }
     this.#to += count;
     return true;
   }
 
-  #makeRoom(): void {
-    const held = this.#to - this.#from;
-    // A new buffer, not a move within this one: a head or a body may still look at its bytes.
-    const { length } = this.#buffer;
-    const larger = Buffer.allocUnsafeSlow(held > length / 2 ? length * 2 : length);
-    this.#buffer.copy(larger, 0, this.#from, this.#to);
-    this.#buffer = larger as unknown as Bytes;
+  #moveTo(buffer: Bytes): void {
+    this.#to = this.#buffer.copy(buffer, 0, this.#from, this.#to);
     this.#from = 0;
-    this.#to = held;
+    this.#buffer = buffer;
   }
 
-  /** The body of a request, whole. Rejects with `TooLarge` or `BodyLost`; then the connection cannot go on. */
+  /**
+   * The body of a request, whole; its bytes are good until the answer. Rejects with `TooLarge` or `BodyLost`; then the connection
+   * cannot go on.
+   */
   async readBody(head: Head, limit: number): Promise<Uint8Array> {
     if (head.length > limit) throw new TooLarge("Content-Length is beyond the limit");
-    if (head.length === 0) return new Uint8Array(0);
-    if (head.expectsContinue) await this.#writeAll(continueBytes);
-    this.#bodyBytes = 0;
-    this.#enter("body");
-    const body = head.length < 0 ? await this.#chunked(limit) : await this.#counted(head.length);
-    this.#enter("answer");
-    return body;
+    if (head.length === 0) return noBytes;
+    try {
+      if (head.expectsContinue) await this.#sayContinue();
+      this.#enter("body");
+      return head.length < 0 ? await this.#chunked(head, limit) : await this.#counted(head.length);
+    } catch (problem) {
+      if (problem instanceof BadChunk) throw new BodyLost(problem.message);
+      throw isLost(problem) ? this.#bodyEnded() : problem;
+    } finally {
+      this.#enter("answer");
+    }
+  }
+
+  async #sayContinue(): Promise<void> {
+    this.#enter("write");
+    await this.#writing;
+    await this.#write(continueBytes);
   }
 
   async #counted(length: number): Promise<Uint8Array> {
@@ -219,72 +249,65 @@ export class Connection {
       return this.#buffer.subarray(this.#from - length, this.#from);
     }
     // Room for what comes, not for what is announced: an announcement costs the client nothing.
-    let body = Buffer.allocUnsafeSlow(Math.min(length, bodyStepBytes));
+    let body = newBuffer(Math.min(length, bodyStepBytes));
     let have = this.#buffer.copy(body, 0, this.#from, this.#to);
     this.#from = this.#to = 0;
     while (have < length) {
       if (have === body.length) body = grown(body, Math.min(length, body.length * 4));
       const count = await this.#stream.read(body.subarray(have));
-      if (count === null) throw new BodyLost("The connection ended within the body");
+      if (count === null) throw this.#bodyEnded();
       have += count;
-      this.#bodyBytes = have;
+      this.#came(count);
     }
     return body;
   }
 
-  async #chunked(limit: number): Promise<Uint8Array> {
+  async #chunked(head: Head, limit: number): Promise<Uint8Array> {
     const body = new ChunkedBody();
-    for (;;) {
-      try {
-        this.#from += body.take(this.#buffer.subarray(this.#from, this.#to));
-      } catch (problem) {
-        if (problem instanceof BadChunk) throw new BodyLost(problem.message);
-        throw problem;
-      }
-      if (body.length > limit) throw new TooLarge("The body is beyond the limit");
-      if (body.done) return body.whole();
-      this.#bodyBytes = body.length;
-      if (!await this.#readMore()) throw new BodyLost("The connection ended within the body");
+    for (let before = 0;; before = body.length) {
+      this.#from += body.take(this.#buffer.subarray(this.#from, this.#to));
+      if (body.announced > limit) throw new TooLarge("The body is beyond the limit");
+      if (body.done) return body.whole;
+      this.#came(body.length - before);
+      // The routes still look at the bytes of the head.
+      if (this.#buffer === head.bytes) this.#moveTo(newBuffer(bodyStepBytes));
+      if (!await this.#readMore()) throw this.#bodyEnded();
     }
   }
 
-  async #turnAway({ status, detail }: BadHead): Promise<false> {
-    const answer = problemAnswer({ code: status === 431 || status === 414 ? "too-large" : "bad-request", detail });
-    await this.#send({ ...answer, status }, undefined, true);
-    return false;
+  #bodyEnded(): BodyLost {
+    this.#ended = true;
+    return new BodyLost("The connection ended within the body");
   }
 
-  /** The write goes on while we read the next request; it is awaited before the next answer. */
+  /** So many bytes of a body. */
+  #came(count: number): void {
+    const { bytesPerSecond, pauseMs } = bodyPace;
+    this.#deadline = Math.min(this.#deadline + (count * 1000) / bytesPerSecond, this.#parts.elapsed() + pauseMs);
+  }
+
+  /** A short answer is on its way while the next request is read; it is awaited before the next answer. */
   async #send(answer: Answer, head: Head | undefined, last: boolean): Promise<void> {
     this.#enter("write");
-    if (this.#writing) await this.#writing;
-    const usual = answer === accepted && !last && !head?.old;
-    const bytes = usual ? acceptedBytes(this.#parts.date()) : this.#render(answer, head, last);
-    const writing = this.#writeAll(bytes);
-    if (last || bytes.length > 1024) return await writing;
-    writing.catch(() => this.close());
-    this.#writing = writing;
+    if (this.#writing !== undefined) await this.#writing;
+    const bytes = replyBytes(answer, { date: this.#parts.date(), head, last });
+    this.#writing = this.#write(bytes);
+    if (last || bytes.length > awaitedBytes) await this.#writing;
   }
 
-  #render(answer: Answer, head: Head | undefined, last: boolean): Uint8Array {
-    const { status, headers } = answer;
-    const body = typeof answer.body === "string" ? encoder.encode(answer.body) : answer.body ?? noBytes;
-    let text = `HTTP/1.1 ${status} ${reasons[status] ?? "Answer"}\r\ndate: ${this.#parts.date()}\r\n`;
-    for (const name in headers) text += `${name}: ${headers[name]}\r\n`;
-    if (status !== 204 && head?.method !== "HEAD") text += `content-length: ${body.length}\r\n`;
-    if (last) text += "connection: close\r\n";
-    else if (head?.old) text += "connection: keep-alive\r\n";
-    const start = encoder.encode(`${text}\r\n`);
-    return head?.method === "HEAD" || body.length === 0 ? start : Buffer.concat([start, body]);
-  }
-
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) at += await this.#stream.write(at === 0 ? bytes : bytes.subarray(at));
+  /** Never rejects: who cannot be written to is gone. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    try {
+      let at = await this.#stream.write(bytes);
+      while (at < bytes.length) at += await this.#stream.write(bytes.subarray(at));
+    } catch {
+      this.close();
+    }
   }
 
   #enter(phase: Phase): void {
     this.#phase = phase;
-    this.#since = this.#parts.elapsed();
+    this.#deadline = this.#parts.elapsed() + timeLimits[phase];
   }
 }
 
@@ -292,7 +315,7 @@ export class Connection {
 class StreamRequest implements HttpRequest {
   readonly #connection: Connection;
   readonly #head: Head;
-  #body: "unread" | "reading" | "read" | "lost" = "unread";
+  #body: "unread" | "read" | "lost" = "unread";
 
   constructor(connection: Connection, head: Head) {
     this.#connection = connection;
@@ -311,17 +334,20 @@ class StreamRequest implements HttpRequest {
     return this.#head.header(name);
   }
   async body(limit: number): Promise<Uint8Array> {
+    // The second time would take the next request for a body.
+    if (this.#body !== "unread") throw new Error("Cannot read the body of a request again");
     this.#body = "lost";
     const bytes = await this.#connection.readBody(this.#head, limit);
     this.#body = "read";
     return bytes;
   }
-  /** Whether the next request can begin: the body is read, there was none, or it is small enough to be passed over. */
-  async drained(): Promise<boolean> {
-    if (this.#body === "read" || this.#head.length === 0) return true;
-    if (this.#body === "lost" || this.#head.expectsContinue) return false;
+  /** Whether the next request can begin: the body was read, or it is short enough to be passed over. */
+  async passed(): Promise<boolean> {
+    if (this.#body !== "unread") return this.#body === "read";
+    // Whether the client still sends a body that it was not asked for cannot be known. RFC 9110 10.1.1.
+    if (this.#head.expectsContinue) return false;
     try {
-      await this.#connection.readBody(this.#head, bodyStepBytes);
+      await this.body(bodyStepBytes);
       return true;
     } catch (problem) {
       if (problem instanceof TooLarge || problem instanceof BodyLost) return false;
@@ -330,67 +356,31 @@ class StreamRequest implements HttpRequest {
   }
 }
 
-const encoder = new TextEncoder();
+/** What failed may have come as far as the log. */
+const mistake = problemAnswer({
+  code: "internal",
+  detail: "The fault is ours; whether this request was kept is unknown",
+  outcome: "unknown",
+});
+
 const noBytes = new Uint8Array(0);
-const continueBytes = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
+/** What comes here is looked at by nobody, so one serves all connections. */
+const waste = new Uint8Array(bodyStepBytes);
 
-let acceptedFor = "";
-let acceptedNow = noBytes;
-
-/** The answer that is sent most, made once a second. */
-function acceptedBytes(date: string): Uint8Array {
-  if (acceptedFor !== date) {
-    acceptedFor = date;
-    const fields = Object.entries(accepted.headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-    acceptedNow = encoder.encode(`HTTP/1.1 204 No Content\r\ndate: ${date}\r\n${fields}\r\n`);
-  }
-  return acceptedNow;
+function newBuffer(length: number): Bytes {
+  return Buffer.allocUnsafeSlow(length) as unknown as Bytes;
 }
 
-const reasons: Readonly<Record<number, string>> = {
-  200: "OK",
-  202: "Accepted",
-  204: "No Content",
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  409: "Conflict",
-  411: "Length Required",
-  413: "Content Too Large",
-  414: "URI Too Long",
-  415: "Unsupported Media Type",
-  417: "Expectation Failed",
-  422: "Unprocessable Content",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  503: "Service Unavailable",
-  505: "HTTP Version Not Supported",
-};
-
-function grown(bytes: Buffer<ArrayBuffer>, length: number): Buffer<ArrayBuffer> {
-  const larger = Buffer.allocUnsafeSlow(length);
+function grown(bytes: Bytes, length: number): Bytes {
+  const larger = newBuffer(length);
   bytes.copy(larger);
   return larger;
 }
 
+const lostNames = ["BadResource", "Interrupted", "UnexpectedEof", "NotConnected"];
+
 /** The other side went away, or we closed the stream under a read. */
 function isLost(problem: unknown): boolean {
-  if (problem instanceof BodyLost) return true;
-  const { code, name } = problem as { code?: string; name?: string };
-  return ["ECONNRESET", "EPIPE", "ECONNABORTED", "ETIMEDOUT", "ENOTCONN"].includes(code ?? "") ||
-    [
-      "BadResource",
-      "Interrupted",
-      "UnexpectedEof",
-      "BrokenPipe",
-      "ConnectionReset",
-      "ConnectionAborted",
-      "NotConnected",
-    ]
-      .includes(name ?? "");
+  // A code of the system, not one of Node's ("ERR_…") for a mistake of ours.
+  return /^E[A-Z]+$/.test(codeOf(problem)) || lostNames.includes((problem as Error).name);
 }

@@ -20,7 +20,9 @@ export interface Receiver {
 /** What a destination says while somebody waits for it. */
 export type DeliveryNews =
   | { readonly kind: "reached"; readonly position: Position }
-  | { readonly kind: "dead"; readonly position: Position; readonly reason: string };
+  | { readonly kind: "dead"; readonly position: Position; readonly reason: string }
+  /** By command: it will never have these. */
+  | { readonly kind: "skipped"; readonly from: Position; readonly to: Position };
 
 export type Outcome =
   | { readonly kind: "delivered" }
@@ -94,10 +96,18 @@ export class Deliveries {
 
   hear(number: number, news: DeliveryNews): void {
     const waits = this.#waits[number]!;
+    const { name } = this.#parts.receivers[number]!;
     if (news.kind === "dead") {
       const wait = waits.find(({ first, end }) => first <= news.position && news.position < end);
-      if (wait) wait.dead ??= { ...news, name: this.#parts.receivers[number]!.name };
+      if (wait) wait.dead ??= { ...news, name };
       return;
+    }
+    if (news.kind === "skipped") {
+      for (const wait of waits.filter(({ first, end }) => first < news.to && news.from < end)) {
+        const position = Math.max(wait.first, news.from) as Position;
+        wait.dead ??= { kind: "dead", name, position, reason: "skipped by command" };
+      }
+      return this.hear(number, { kind: "reached", position: news.to });
     }
     while (waits.length > 0 && waits[0]!.end <= news.position) this.#confirm(waits.shift()!, number);
     this.#tell(number);

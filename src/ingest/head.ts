@@ -3,20 +3,10 @@
  * refusal and a closed connection. Pure: bytes in; a head, a refusal, or "not all of it yet" out. RFC 9112, RFC 9110.
  */
 import type { Buffer } from "node:buffer";
+import type { Problem } from "./problem.ts";
 
-/** Limits of a head, in bytes and lines. */
-export interface HeadLimits {
-  readonly target: number;
-  readonly head: number;
-  readonly lines: number;
-}
-export const headLimits: HeadLimits = { target: 8192, head: 32_768, lines: 64 };
-
-/** Why the connection has to end. */
-export interface BadHead {
-  readonly status: 400 | 414 | 417 | 431 | 501 | 505;
-  readonly detail: string;
-}
+/** In bytes and lines. */
+export const headLimits = { method: 32, target: 8192, head: 32_768, lines: 64 };
 
 /** A buffer with the methods that every Node has and its types forget. */
 export type Bytes = Buffer & {
@@ -26,7 +16,7 @@ export type Bytes = Buffer & {
 
 /** Where the head that begins at `from` ends (behind its empty line), or undefined when the end is not there yet. */
 export function headEnd(bytes: Bytes, from: number, to: number, lookFrom: number): number | undefined {
-  for (let at = Math.max(from, lookFrom - 3) + 3; at < to;) {
+  for (let at = Math.max(from + 3, lookFrom); at < to;) {
     const byte = bytes[at]!;
     // Whatever is neither CR nor LF is none of the last four bytes: the next candidate ends four further on.
     if (byte !== lf) at += byte === cr ? 1 : 4;
@@ -51,6 +41,16 @@ for (const letter of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg
 
 const [tab, lf, cr, space, colon] = [0x09, 0x0a, 0x0d, 0x20, 0x3a];
 
+/** Whether the byte may be part of a method or of the name of a field. */
+export function isTokenByte(byte: number): boolean {
+  return (kinds[byte]! & isToken) !== 0;
+}
+
+/** Whether the byte may be part of the value of a field. */
+export function isValueByte(byte: number): boolean {
+  return (kinds[byte]! & isValue) !== 0;
+}
+
 /** A request's head. Its strings are made when asked for; they are copies, so the buffer may move on once they were. */
 export class Head {
   method = "";
@@ -63,38 +63,34 @@ export class Head {
   length = 0;
   /** The client waits for a 100 before it sends the body. */
   expectsContinue = false;
-  readonly #bytes: Bytes;
+  readonly bytes: Bytes;
   /** Five numbers a field: name from, name to, value from, value to, whether the value has bytes beyond ASCII. */
   readonly #fields: number[] = [];
+  /** A bit for each length that a name has: most names that are asked for are not there, which this tells at once. */
+  #lengths = 0;
 
   constructor(bytes: Bytes) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
   }
   add(nameFrom: number, nameTo: number, valueFrom: number, valueTo: number, high: number): void {
     this.#fields.push(nameFrom, nameTo, valueFrom, valueTo, high);
+    this.#lengths |= 1 << (nameTo - nameFrom);
   }
   /** The value of a field by its lower-case name, one character a byte; several lines are joined by ", ". */
   header(name: string): string | null {
+    if ((this.#lengths & (1 << name.length)) === 0) return null;
     const fields = this.#fields;
     let value: string | null = null;
     for (let i = 0; i < fields.length; i += 5) {
       if (fields[i + 1]! - fields[i]! !== name.length || !this.#isNamed(fields[i]!, name)) continue;
-      const part = textOf(this.#bytes, fields[i + 2]!, fields[i + 3]!, fields[i + 4]!);
+      const part = textOf(this.bytes, fields[i + 2]!, fields[i + 3]!, fields[i + 4]!);
       value = value === null ? part : `${value}, ${part}`;
     }
     return value;
   }
-  count(name: string): number {
-    const fields = this.#fields;
-    let found = 0;
-    for (let i = 0; i < fields.length; i += 5) {
-      if (fields[i + 1]! - fields[i]! === name.length && this.#isNamed(fields[i]!, name)) found++;
-    }
-    return found;
-  }
   #isNamed(at: number, name: string): boolean {
     for (let i = 0; i < name.length; i++) {
-      const byte = this.#bytes[at + i]!;
+      const byte = this.bytes[at + i]!;
       const lower = byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte;
       if (lower !== name.charCodeAt(i)) return false;
     }
@@ -107,136 +103,217 @@ function textOf(bytes: Bytes, from: number, to: number, high: number): string {
   return high & isHigh ? bytes.latin1Slice(from, to) : bytes.utf8Slice(from, to);
 }
 
-/** Parses the head between `from` and `end` (as `headEnd` found it). */
-export function parseHead(bytes: Bytes, from: number, end: number, limits: HeadLimits = headLimits): Head | BadHead {
-  if (end - from > limits.head) return tooLarge;
-  const head = new Head(bytes);
-  const next = requestLine(head, bytes, from, limits);
-  if (typeof next !== "number") return next;
-  return fieldLines(head, bytes, next, limits) ?? frame(head) ?? head;
+function bad(detail: string): Problem {
+  return { code: "bad-request", detail };
 }
 
-const tooLarge: BadHead = { status: 431, detail: "The head of the request is too large" };
-const badLine: BadHead = { status: 400, detail: "The request line is not METHOD SP TARGET SP HTTP/1.1 (RFC 9112 3)" };
-const badField: BadHead = { status: 400, detail: "A field line is not NAME: VALUE (RFC 9112 5)" };
+const badLine = bad("The request line is not METHOD SP TARGET SP HTTP/1.1 (RFC 9112 3)");
+const badField = bad("A field line is not NAME: VALUE (RFC 9112 5)");
+const tooLarge: Problem = {
+  code: "too-large",
+  status: 431,
+  detail: `The head of the request has more than ${headLimits.head} bytes`,
+};
+const tooManyLines: Problem = {
+  code: "too-large",
+  status: 431,
+  detail: `There are more than ${headLimits.lines} field lines`,
+};
+
+/** Parses the head between `from` and `end` (as `headEnd` found it). */
+export function parseHead(bytes: Bytes, from: number, end: number): Head | Problem {
+  const head = new Head(bytes);
+  const problem = parseLines(head, from, end);
+  if (problem !== undefined) return problem;
+  return end - from > headLimits.head ? tooLarge : frame(head) ?? head;
+}
+
+/**
+ * What is wrong already with a head whose end is not there yet; up to `looked` nothing was. Who speaks something else hears it at
+ * once. Lines are judged as when all of them are there: it makes no difference in what pieces they come.
+ */
+export function earlyProblem(bytes: Bytes, from: number, to: number, looked: number): Problem | undefined {
+  let lineEnd = to;
+  while (lineEnd > looked && bytes[lineEnd - 1] !== lf) lineEnd--;
+  const tooLong = to - from > headLimits.head;
+  if (lineEnd > looked) return parseLines(new Head(bytes), from, lineEnd) ?? (tooLong ? tooLarge : undefined);
+  if (!tooLong) return methodProblem(bytes, from, methodEnd(bytes, from, to), to);
+  // A request line that alone is as long as that has something worse.
+  return bytes.subarray(from, to).includes(lf) ? tooLarge : parseLines(new Head(bytes), from, to);
+}
+
+/** What is wrong with the first line up to `end` that is not as it must be. */
+function parseLines(head: Head, from: number, end: number): Problem | undefined {
+  const next = requestLine(head, from, end);
+  if (typeof next !== "number") return next;
+  const wrongAt = fieldLines(head, next, end);
+  if (wrongAt === undefined) return undefined;
+  if (wrongAt < 0) return tooManyLines;
+  return head.bytes.indexOf(lf, wrongAt) - from < headLimits.head ? badField : tooLarge;
+}
 
 /** RFC 9112 3: method SP request-target SP HTTP-version, single spaces. Returns where the fields begin. */
-function requestLine(head: Head, bytes: Bytes, from: number, limits: HeadLimits): number | BadHead {
-  let at = from;
-  while (kinds[bytes[at]!]! & isToken) at++;
-  if (at === from || bytes[at] !== space || at - from > 32) return badLine;
-  head.method = methodOf(bytes, from, at);
+function requestLine(head: Head, from: number, end: number): number | Problem {
+  const { bytes } = head;
+  let at = methodEnd(bytes, from, end);
+  const problem = methodProblem(bytes, from, at, end);
+  if (problem !== undefined) return problem;
+  head.method = isAt(bytes, from, "GET ") ? "GET" : bytes.utf8Slice(from, at);
   const targetFrom = ++at;
   while (kinds[bytes[at]!]! & isTarget) at++;
-  if (at - targetFrom > limits.target) {
-    return { status: 414, detail: `The target is longer than ${limits.target} bytes` };
-  }
+  if (at - targetFrom > headLimits.target) return longTarget;
   if (at === targetFrom || bytes[at] !== space) return badLine;
   const origin = originForm(bytes.utf8Slice(targetFrom, at), head.method);
-  if (origin === undefined) {
-    return { status: 400, detail: "The target is neither a path nor an http URL (RFC 9112 3.2)" };
-  }
+  if (origin === undefined) return badTarget;
   head.target = origin;
-  return version(head, bytes, at + 1);
+  return version(head, at + 1);
 }
 
-function methodOf(bytes: Bytes, from: number, to: number): string {
-  if (to - from === 3 && bytes[from] === 0x47 && bytes[from + 1] === 0x45 && bytes[from + 2] === 0x54) return "GET";
-  return bytes.utf8Slice(from, to);
+const longMethod: Problem = { code: "bad-request", status: 501, detail: "There is no such method here (RFC 9112 3)" };
+const badTarget = bad("The target is neither a path nor an http URL (RFC 9112 3.2)");
+const longTarget: Problem = {
+  code: "too-large",
+  status: 414,
+  detail: `The target has more than ${headLimits.target} bytes`,
+};
+
+function methodEnd(bytes: Bytes, from: number, to: number): number {
+  let at = from;
+  while (at < to && kinds[bytes[at]!]! & isToken) at++;
+  return at;
 }
 
-/** RFC 9112 3.2: a path as it is; of an absolute URL the path; "*" for OPTIONS. */
+/** Nothing is wrong with a method that may go on behind `to`. */
+function methodProblem(bytes: Bytes, from: number, at: number, to: number): Problem | undefined {
+  if (at - from > headLimits.method) return longMethod;
+  return at === to || (at > from && bytes[at] === space) ? undefined : badLine;
+}
+
+/** RFC 9112 3.2: a path as it is; of an absolute URL the path; "*" for OPTIONS; nothing that asks for a tunnel. */
 function originForm(target: string, method: string): string | undefined {
-  if (target.charCodeAt(0) === 0x2f) return target;
-  if (target === "*" && method === "OPTIONS") return target;
-  const match = /^https?:\/\/[A-Za-z0-9.\-_~%[\]:]+([/?].*)?$/i.exec(target);
+  if (method === "CONNECT") return undefined;
+  if (target.charCodeAt(0) === 0x2f || (target === "*" && method === "OPTIONS")) return target;
+  const match = /^https?:\/\/[A-Za-z0-9.\-_~%[\]:]+([/?].*)?$/is.exec(target);
   if (!match) return undefined;
   const path = match[1] ?? "/";
   return path.startsWith("?") ? `/${path}` : path;
 }
 
-function version(head: Head, bytes: Bytes, at: number): number | BadHead {
-  const text = bytes.utf8Slice(at, at + 10);
-  if (text === "HTTP/1.1\r\n") return at + 10;
-  if (text === "HTTP/1.0\r\n") {
+function version(head: Head, at: number): number | Problem {
+  const { bytes } = head;
+  if (isAt(bytes, at, "HTTP/1.1\r\n")) return at + 10;
+  if (isAt(bytes, at, "HTTP/1.0\r\n")) {
     head.old = true;
     head.keepAlive = false;
     return at + 10;
   }
-  return /^HTTP\/\d\.\d\r\n$/.test(text)
-    ? { status: 505, detail: "Only HTTP/1.1 and HTTP/1.0 are spoken here" }
-    : badLine;
+  return /^HTTP\/\d\.\d\r\n$/.test(bytes.latin1Slice(at, at + 10)) ? otherVersion : badLine;
 }
 
-/** RFC 9112 5: name ":" OWS value OWS CRLF; no space before the colon, no folded lines (5.2), no bare CR or LF. */
-function fieldLines(head: Head, bytes: Bytes, from: number, limits: HeadLimits): BadHead | undefined {
+const otherVersion: Problem = {
+  code: "bad-request",
+  status: 505,
+  detail: "Only HTTP/1.1 and HTTP/1.0 are spoken here",
+};
+
+function isAt(bytes: Bytes, at: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text.charCodeAt(i)) return false;
+  return true;
+}
+
+/** Where the first line begins that is no field line; -1 when there are too many. */
+function fieldLines(head: Head, from: number, end: number): number | undefined {
+  const { bytes } = head;
   let at = from;
-  for (let lines = 0; bytes[at] !== cr; lines++) {
-    if (lines >= limits.lines) return { status: 431, detail: `There are more than ${limits.lines} field lines` };
-    const nameFrom = at;
-    while (kinds[bytes[at]!]! & isToken) at++;
-    if (at === nameFrom || bytes[at] !== colon) return badField;
-    const nameTo = at++;
-    while (bytes[at] === space || bytes[at] === tab) at++;
-    const valueFrom = at;
-    let seen = 0;
-    for (let kind = kinds[bytes[at]!]!; kind & isValue; kind = kinds[bytes[++at]!]!) seen |= kind;
-    if (bytes[at] !== cr || bytes[at + 1] !== lf) return badField;
-    let valueTo = at;
-    while (valueTo > valueFrom && (bytes[valueTo - 1] === space || bytes[valueTo - 1] === tab)) valueTo--;
-    head.add(nameFrom, nameTo, valueFrom, valueTo, seen);
-    at += 2;
+  for (let lines = 0; at < end && !(bytes[at] === cr && bytes[at + 1] === lf); lines++) {
+    if (lines >= headLimits.lines) return -1;
+    const next = fieldLine(head, at);
+    if (next < 0) return at;
+    at = next;
   }
-  return bytes[at + 1] === lf ? undefined : badField;
-}
-
-/** Where the body ends, and what the connection does then: any doubt is a refusal. RFC 9112 6, RFC 9110 7.2, 10.1.1. */
-function frame(head: Head): BadHead | undefined {
-  const host = head.header("host");
-  if (head.count("host") > 1 || (host === null && !head.old)) {
-    return { status: 400, detail: "There must be exactly one Host (RFC 9112 3.2)" };
-  }
-  if (host !== null && !/^[A-Za-z0-9.\-_~%!$&'()*+,;=:[\]]*$/.test(host)) {
-    return { status: 400, detail: "Host is no host (RFC 9110 7.2)" };
-  }
-  return connection(head) ?? bodyLength(head) ?? expectation(head);
-}
-
-function connection(head: Head): undefined {
-  const value = head.header("connection");
-  if (value === null) return undefined;
-  const words = value.toLowerCase().split(",").map((word) => word.trim());
-  if (words.includes("close")) head.keepAlive = false;
-  else if (head.old && words.includes("keep-alive")) head.keepAlive = true;
   return undefined;
 }
 
-function bodyLength(head: Head): BadHead | undefined {
-  const coding = head.header("transfer-encoding");
+/** RFC 9112 5: name ":" OWS value OWS CRLF; no space before the colon, no folded lines (5.2), no bare CR or LF. -1: it is none. */
+function fieldLine(head: Head, nameFrom: number): number {
+  const { bytes } = head;
+  let at = nameFrom;
+  while (kinds[bytes[at]!]! & isToken) at++;
+  if (at === nameFrom || bytes[at] !== colon) return -1;
+  const nameTo = at++;
+  while (bytes[at] === space || bytes[at] === tab) at++;
+  const valueFrom = at;
+  let seen = 0;
+  for (let kind = kinds[bytes[at]!]!; kind & isValue; kind = kinds[bytes[++at]!]!) seen |= kind;
+  if (bytes[at] !== cr || bytes[at + 1] !== lf) return -1;
+  let valueTo = at;
+  while (valueTo > valueFrom && (bytes[valueTo - 1] === space || bytes[valueTo - 1] === tab)) valueTo--;
+  head.add(nameFrom, nameTo, valueFrom, valueTo, seen);
+  return at + 2;
+}
+
+/** Where the body ends, and what the connection does then: any doubt is a refusal. RFC 9112 6, RFC 9110 7.2, 10.1.1. */
+function frame(head: Head): Problem | undefined {
+  keepAlive(head);
+  return hostProblem(head) ?? bodyLength(head) ?? expectation(head);
+}
+
+/** RFC 9110 7.2. Of two hosts the joined value has a space, which no host has. */
+const hostForm = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9.\-_~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::\d*)?$/;
+const badHost = bad("There must be one Host, and it must be a host (RFC 9112 3.2)");
+
+function hostProblem(head: Head): Problem | undefined {
+  const host = head.header("host");
+  if (host === null) return head.old ? undefined : badHost;
+  return hostForm.test(host) ? undefined : badHost;
+}
+
+/** RFC 9112 9.3. */
+function keepAlive(head: Head): void {
+  const options = head.header("connection");
+  if (options === null) return;
+  if (/(^|,)[ \t]*close[ \t]*(,|$)/i.test(options)) head.keepAlive = false;
+  else if (head.old && /(^|,)[ \t]*keep-alive[ \t]*(,|$)/i.test(options)) head.keepAlive = true;
+}
+
+function bodyLength(head: Head): Problem | undefined {
+  const codings = head.header("transfer-encoding");
   const length = head.header("content-length");
-  if (coding !== null) {
-    if (length !== null) {
-      return { status: 400, detail: "Content-Length and Transfer-Encoding contradict (RFC 9112 6.1)" };
-    }
-    if (head.old) return { status: 400, detail: "HTTP/1.0 has no Transfer-Encoding (RFC 9112 6.1)" };
-    if (coding.toLowerCase() !== "chunked") {
-      return { status: 501, detail: 'The only Transfer-Encoding taken is "chunked" (RFC 9112 6.1)' };
-    }
-    head.length = -1;
-    return undefined;
-  }
+  if (codings !== null) return length === null ? chunkedBody(head, codings) : twoLengths;
   if (length === null) return undefined;
-  if (!/^\d{1,15}$/.test(length)) return { status: 400, detail: "Content-Length is no number (RFC 9112 6.3)" };
+  if (!/^\d{1,15}$/.test(length)) return bad("Content-Length is no number (RFC 9112 6.3)");
   head.length = Number(length);
   return undefined;
 }
 
-function expectation(head: Head): BadHead | undefined {
-  const value = head.header("expect");
-  if (value === null || head.old) return undefined;
-  if (value.toLowerCase() !== "100-continue") {
-    return { status: 417, detail: 'The only expectation met is "100-continue" (RFC 9110 10.1.1)' };
-  }
+const twoLengths = bad("Content-Length and Transfer-Encoding contradict (RFC 9112 6.1)");
+const otherCoding: Problem = {
+  code: "bad-request",
+  status: 501,
+  detail: 'The only Transfer-Encoding taken is "chunked" (RFC 9112 6.1)',
+};
+
+/** RFC 9112 6.1, 6.3: "chunked" comes last and once, and nothing else is taken. */
+function chunkedBody(head: Head, codings: string): Problem | undefined {
+  if (head.old) return bad("HTTP/1.0 has no Transfer-Encoding (RFC 9112 6.1)");
+  const names = codings.toLowerCase().split(/[ \t]*,[ \t]*/);
+  const isLast = names.indexOf("chunked") === names.length - 1;
+  if (!isLast) return bad('Transfer-Encoding does not end with its only "chunked" (RFC 9112 6.3)');
+  if (names.length > 1) return otherCoding;
+  head.length = -1;
+  return undefined;
+}
+
+function expectation(head: Head): Problem | undefined {
+  const expect = head.header("expect");
+  if (expect === null || head.old) return undefined;
+  if (expect.toLowerCase() !== "100-continue") return otherExpectation;
   head.expectsContinue = true;
   return undefined;
 }
+
+const otherExpectation: Problem = {
+  code: "bad-request",
+  status: 417,
+  detail: 'The only expectation met is "100-continue" (RFC 9110 10.1.1)',
+};

@@ -21,6 +21,8 @@ export type ProblemCode = keyof typeof kinds;
 
 export interface Problem {
   readonly code: ProblemCode;
+  /** Where HTTP has a finer one than the kind's. */
+  readonly status?: number;
   /** One sentence for a person. Whatever it quotes of a sender went through `quoted`. */
   readonly detail: string;
   /** Which line, or which element of an array, counted from 1. */
@@ -40,7 +42,8 @@ export function badMessage(field: string | undefined, detail: string, line?: num
 
 export function problemAnswer(problem: Problem, headers: Record<string, string> = {}): Answer {
   const { code, detail, line, field, outcome } = problem;
-  const [status, title, retryable] = kinds[code];
+  const [usual, title, retryable] = kinds[code];
+  const { status = usual } = problem;
   const body = JSON.stringify({ type: `/errors/${code}`, title, status, detail, line, field, retryable, outcome });
   const pause: Record<string, string> = status === 503 ? { "retry-after": "1" } : {};
   return {

@@ -31,7 +31,7 @@ export interface HttpServer {
 export async function serveHttp(options: ServerOptions): Promise<HttpServer> {
   const address = parseAddress(options.listen);
   if (address === undefined) throw new Error(`Cannot listen on "${options.listen}": it is no address and port`);
-  const listener = Deno.listen({ hostname: address.host, port: address.port });
+  const listener = Deno.listen({ hostname: address.host, port: address.port, tcpBacklog: backlog });
   const { port } = listener.addr;
   const server = new TcpServer(listener, options);
   return {
@@ -42,6 +42,8 @@ export async function serveHttp(options: ServerOptions): Promise<HttpServer> {
   };
 }
 
+/** Who finds no room here tries again after a whole second. The system may have less. */
+const backlog = 4096;
 const sweepMs = 250;
 const acceptAgainMs = 100;
 
@@ -52,22 +54,21 @@ class TcpServer {
   readonly #open = new Map<Connection, Promise<void>>();
   readonly #perAddress = new Map<string, number>();
   readonly #closing = new AbortController();
+  readonly #sweeping = new AbortController();
   /** Looked at by every request, so kept by the sweep rather than asked for. */
-  #now: number;
-  #date: string;
+  #now = 0;
+  #date = "";
 
   constructor(listener: Deno.TcpListener, options: ServerOptions) {
     this.#listener = listener;
     this.#options = options;
-    const { handle, clock, report } = options;
-    this.#now = clock.elapsed();
-    this.#date = new Date(clock.now()).toUTCString();
     this.#parts = {
-      handle,
+      handle: options.handle,
       elapsed: () => this.#now,
       date: () => this.#date,
-      report: (problem) => report(`a request failed: ${problem instanceof Error ? problem.stack : problem}`),
+      report: (problem) => options.report(`a request failed: ${problem instanceof Error ? problem.stack : problem}`),
     };
+    this.#lookAtClock();
     void this.#accept();
     void this.#sweep();
   }
@@ -77,34 +78,35 @@ class TcpServer {
     this.#listener.close();
     for (const connection of this.#open.keys()) connection.drain();
     await Promise.all(this.#open.values());
+    this.#sweeping.abort();
   }
 
   abort(): void {
+    this.#sweeping.abort();
     for (const connection of this.#open.keys()) connection.close();
   }
 
   async #accept(): Promise<void> {
-    while (!this.#closing.signal.aborted) {
+    for (let failed = false; !this.#closing.signal.aborted;) {
       try {
         this.#take(await this.#listener.accept());
+        failed = false;
       } catch (problem) {
         if (this.#closing.signal.aborted) return;
-        // No more handles, or the client was gone before it was taken: neither is the end.
-        this.#options.report(
-          `a connection could not be taken: ${problem instanceof Error ? problem.message : problem}`,
-        );
+        // No more handles, or the client was gone before it was taken: neither is the end. Said once, until one is taken again.
+        if (!failed) this.#options.report(`a connection could not be taken: ${textOf(problem)}`);
+        failed = true;
         await this.#options.clock.sleep(acceptAgainMs, this.#closing.signal);
       }
     }
   }
 
   #take(conn: Deno.TcpConn): void {
+    if (this.#closing.signal.aborted) return conn.close();
     const peer = conn.remoteAddr.hostname;
     const fromThere = this.#perAddress.get(peer) ?? 0;
-    if (this.#open.size >= this.#options.connectionsMax || fromThere >= this.#options.connectionsPerAddress) {
-      return void turnAway(conn);
-    }
-    conn.setNoDelay(true);
+    const { connectionsMax, connectionsPerAddress } = this.#options;
+    if (this.#open.size >= connectionsMax || fromThere >= connectionsPerAddress) return void turnAway(conn);
     this.#perAddress.set(peer, fromThere + 1);
     const connection = new Connection(new TcpStream(conn, peer), this.#parts);
     this.#open.set(connection, connection.run().then(() => this.#forget(connection, peer)));
@@ -118,13 +120,17 @@ class TcpServer {
   }
 
   async #sweep(): Promise<void> {
-    const { clock } = this.#options;
-    while (!this.#closing.signal.aborted || this.#open.size > 0) {
-      await clock.sleep(sweepMs);
-      this.#now = clock.elapsed();
-      this.#date = new Date(clock.now()).toUTCString();
-      for (const connection of this.#open.keys()) if (connection.overdue()) connection.close();
+    while (!this.#sweeping.signal.aborted) {
+      await this.#options.clock.sleep(sweepMs, this.#sweeping.signal);
+      this.#lookAtClock();
+      for (const connection of this.#open.keys()) if (connection.overdue) connection.close();
     }
+  }
+
+  #lookAtClock(): void {
+    const { clock } = this.#options;
+    this.#now = clock.elapsed();
+    this.#date = new Date(clock.now()).toUTCString();
   }
 }
 
@@ -135,6 +141,12 @@ class TcpStream implements ByteStream {
   constructor(conn: Deno.TcpConn, peer: string) {
     this.#conn = conn;
     this.peer = peer;
+    try {
+      // An answer is written at once and whole: there is nothing to gather.
+      conn.setNoDelay(true);
+    } catch {
+      // It is gone already, which the first read says again.
+    }
   }
   read(into: Uint8Array): Promise<number | null> {
     return this.#conn.read(into);
@@ -161,4 +173,8 @@ async function turnAway(conn: Deno.TcpConn): Promise<void> {
     // It is gone already.
   }
   conn.close();
+}
+
+function textOf(problem: unknown): string {
+  return problem instanceof Error ? problem.message : String(problem);
 }

@@ -140,8 +140,11 @@ class Intake {
   }
 
   #destinations(): Map<string, Position> {
-    const names = this.#job.destinations.map(({ name }) => destinationKey(name));
-    return new Map(names.map((key, number) => [key, this.#table.destination(number).position]));
+    const places = this.#job.destinations.map(({ name }, number) => {
+      const cells = this.#table.destination(number);
+      return { key: destinationKey(name), at: cells.position, known: cells.get("generation") > 0 };
+    });
+    return new Map(places.filter(({ known }) => known).map(({ key, at }) => [key, at]));
   }
 
   /** Now and then: what the table shows of the log, and what retention may free. */

@@ -19,9 +19,16 @@ export interface AdoptParts {
   readonly other: Survey & { readonly node: string };
   /** The first position that somebody is still owed. */
   readonly from: Position;
-  /** The same messages from number `skip` on, with ids that name the other node; several entries where one would be too long. */
-  readonly rewrite: (entry: Entry, skip: number) => readonly { readonly bytes: Uint8Array; readonly count: number }[];
+  /**
+   * The same messages from number `skip` on, with ids that name the other node; several entries where one would be too long, and
+   * undefined when it cannot be understood.
+   */
+  readonly rewrite: (entry: Entry, skip: number) => readonly Rewritten[] | undefined;
   readonly progress?: (position: Position) => void;
+}
+export interface Rewritten {
+  readonly bytes: Uint8Array;
+  readonly count: number;
 }
 export interface Adopted {
   readonly from: Position;
@@ -43,8 +50,9 @@ export async function adopt(parts: AdoptParts): Promise<Adopted> {
   try {
     for (let items = reader.next(batch); items.length > 0; items = reader.next(batch)) {
       for (const item of items) {
-        if ("why" in item) lost += item.count;
-        else taken += append(item, from, parts);
+        const count = "why" in item ? 0 : append(item, from, parts);
+        taken += count;
+        lost += item.position + item.count - Math.max(from, item.position) - count;
       }
       await writer.durable();
       const last = items.at(-1)!;
@@ -60,9 +68,9 @@ export async function adopt(parts: AdoptParts): Promise<Adopted> {
 }
 
 function append(entry: Entry, from: Position, { rewrite, writer }: AdoptParts): number {
-  const skip = Math.max(0, from - entry.position);
-  for (const { bytes, count } of rewrite(entry, skip)) writer.append(bytes, count);
-  return entry.count - skip;
+  const entries = rewrite(entry, Math.max(0, from - entry.position)) ?? [];
+  for (const { bytes, count } of entries) writer.append(bytes, count);
+  return entries.reduce((sum, { count }) => sum + count, 0);
 }
 
 /** How far the messages of `node` have been adopted here. What cannot be read counts as nothing: that costs copies. */

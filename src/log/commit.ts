@@ -30,7 +30,7 @@ export class Commit {
   add(entry: Uint8Array, count: number): void {
     const end = this.length + recordBytes(entry.length);
     if (end > this.#bytes.length) this.#grow(end);
-    putRecord(this.#bytes, this.length, entry, count);
+    putRecord(this.#bytes, this.length, entry, { first: this.first + this.count as Position, count });
     this.#records.push(this.length);
     this.length = end;
     this.count += count;

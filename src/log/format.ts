@@ -10,7 +10,7 @@ export const formatVersion = 1;
 export const firstCommitAt = 4096;
 export const segmentHeaderBytes = 128;
 export const commitHeaderBytes = 48;
-export const recordHeaderBytes = 12;
+export const recordHeaderBytes = 16;
 /** A turn that brings more becomes several commits. */
 export const commitBytesMax = 8 << 20;
 /** More than this is refused at the door. */
@@ -201,10 +201,11 @@ export function payloadIsRight(payload: Uint8Array, header: CommitHeader, salt: 
 }
 
 /** Puts a record (one entry) at `at`; its checksum follows with `sealRecord`, once its place in a segment is known. */
-export function putRecord(bytes: Uint8Array, at: number, entry: Uint8Array, count: number): void {
+export function putRecord(bytes: Uint8Array, at: number, entry: Uint8Array, positions: Stretch): void {
   const view = viewOf(bytes);
   view.setUint32(at, entry.length, true);
-  view.setUint32(at + 4, count, true);
+  view.setUint32(at + 4, positions.count, true);
+  view.setUint32(at + 8, positions.first >>> 0, true);
   bytes.set(entry, at + recordHeaderBytes);
   bytes.fill(0, at + recordHeaderBytes + entry.length, at + recordBytes(entry.length));
 }
@@ -214,115 +215,100 @@ export function recordBytes(entryLength: number): number {
 }
 
 export function sealRecord(bytes: Uint8Array, at: number, salt: Salt, offset: number): void {
-  viewOf(bytes).setUint32(at + 8, recordCrc(bytes, at, salt.at(offset)), true);
+  viewOf(bytes).setUint32(at + 12, recordCrc(bytes, at, salt.at(offset)), true);
 }
 
 function recordCrc(bytes: Uint8Array, at: number, seed: number): number {
   const length = viewOf(bytes).getUint32(at, true);
-  const head = crc32(bytes.subarray(at, at + 8), seed);
+  const head = crc32(bytes.subarray(at, at + 12), seed);
   return crc32(bytes.subarray(at + recordHeaderBytes, at + recordHeaderBytes + length), head);
 }
 
-/** A record in a payload, or a stretch of it that is none: `count` messages that cannot be read. */
-export type RecordFound =
-  | { readonly position: Position; readonly count: number; readonly bytes: Uint8Array }
-  | { readonly position: Position; readonly count: number; readonly bytes: undefined };
+interface RecordRead {
+  readonly position: Position;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+/** A record, or positions that cannot be read: those have no bytes. */
+export type RecordFound = RecordRead | {
+  readonly position: Position;
+  readonly count: number;
+  readonly bytes: undefined;
+};
 
-/** The positions that a commit, or a damaged stretch of a segment, holds. */
+/** Positions: of an entry, a commit, or a damaged part of a segment. */
 export interface Stretch {
   readonly first: Position;
   readonly count: number;
-  /** Nobody knows where its last record ends: something may be missing there too. */
-  readonly open?: boolean;
-}
-interface Found {
-  readonly count: number;
-  readonly bytes: Uint8Array;
 }
 
 /** The records of a commit whose payload begins at `offset` in the segment; of a damaged one what can be read. */
 export function readRecords(payload: Uint8Array, header: CommitHeader, salt: Salt, offset: number): RecordFound[] {
-  const right = payloadIsRight(payload, header, salt, offset - commitHeaderBytes);
-  return right ? placed(allRecords(payload, header), [], header) : salvageRecords(payload, header, salt, offset);
-}
-
-function allRecords(payload: Uint8Array, { count }: Stretch): Found[] {
-  const found: Found[] = [];
+  if (!payloadIsRight(payload, header, salt, offset - commitHeaderBytes)) {
+    return salvageRecords(payload, header, salt, offset);
+  }
+  const found: RecordRead[] = [];
   for (let at = 0; at + recordHeaderBytes <= payload.length;) {
-    const record = recordAt(payload, at, count);
+    const record = recordAt(payload, at, header);
     if (record === undefined) break;
     found.push(record);
     at += recordBytes(record.bytes.length);
   }
-  return found;
+  return withHoles(found, header);
 }
 
 /**
  * What can still be read where a commit's header or payload is damaged; `bytes` stand at `offset` of the segment. Each record is
- * judged by its own checksum, so damage costs the entries it touched.
+ * judged by its own checksum and says its own position, so damage costs the entries it touched.
  */
 export function salvageRecords(bytes: Uint8Array, stretch: Stretch, salt: Salt, offset: number): RecordFound[] {
-  const found: Found[] = [];
-  const holes: number[] = [];
+  const found: RecordRead[] = [];
   // Bytes that look like long records at every step must not keep us for hours.
   let patience = (1 << 20) + 16 * bytes.length;
-  let at = 0;
-  while (at + recordHeaderBytes <= bytes.length && patience > 0) {
-    const record = recordAt(bytes, at, stretch.count);
+  for (let at = 0; at + recordHeaderBytes <= bytes.length && patience > 0;) {
+    const record = recordAt(bytes, at, stretch);
     patience -= record?.bytes.length ?? 0;
-    if (record && recordCrc(bytes, at, salt.at(offset + at)) === viewOf(bytes).getUint32(at + 8, true)) {
+    if (record && recordCrc(bytes, at, salt.at(offset + at)) === viewOf(bytes).getUint32(at + 12, true)) {
       found.push(record);
       at += recordBytes(record.bytes.length);
     } else {
-      if (holes.at(-1) !== found.length) holes.push(found.length);
       at += 8;
     }
   }
-  return placed(found, holes, patience > 0 ? stretch : { ...stretch, open: true });
+  return withHoles(found, stretch);
 }
 
-function recordAt(payload: Uint8Array, at: number, countMax: number): Found | undefined {
+function recordAt(payload: Uint8Array, at: number, { first, count: countMax }: Stretch): RecordRead | undefined {
   const view = viewOf(payload);
   const length = view.getUint32(at, true);
   const count = view.getUint32(at + 4, true);
   if (at + recordHeaderBytes + length > payload.length || count === 0 || count > countMax) return undefined;
-  return { count, bytes: payload.subarray(at + recordHeaderBytes, at + recordHeaderBytes + length) };
+  // Its lower half is enough: no segment holds 2^32 messages.
+  const position = first + ((view.getUint32(at + 8, true) - first) >>> 0) as Position;
+  return { position, count, bytes: payload.subarray(at + recordHeaderBytes, at + recordHeaderBytes + length) };
 }
 
-/**
- * Gives positions to what was found. What is missing from the stretch's count lies in the holes; with one hole its size is
- * certain. With several, positions between the first and the last hole are not, so all of that counts as damaged; and behind a
- * hole in an open stretch nothing is certain at all.
- */
-function placed(found: readonly Found[], holes: readonly number[], { first, count, open }: Stretch): RecordFound[] {
+/** Everything from the stretch's first position to its last, once and in order. */
+function withHoles(records: readonly RecordRead[], { first, count }: Stretch): RecordFound[] {
   const end = first + count;
-  const complete = !open && total(found) === count;
-  const before = complete ? found : found.slice(0, holes[0] ?? found.length);
-  const after = complete || open ? [] : found.slice(holes.at(-1) ?? found.length);
   const out: RecordFound[] = [];
-  let position: number = first;
-  const put = (count: number, bytes: Uint8Array | undefined) => {
-    out.push({ position: position as Position, count, bytes });
-    position += count;
+  let next: number = first;
+  const skipTo = (position: number) => {
+    if (position > next) out.push({ position: next as Position, count: position - next, bytes: undefined });
   };
-  for (const { count, bytes } of before) {
-    if (position + count > end) break;
-    put(count, bytes);
+  for (const record of records) {
+    if (record.position < next || record.position + record.count > end) continue;
+    skipTo(record.position);
+    out.push(record);
+    next = record.position + record.count;
   }
-  const missing = end - position - total(after);
-  if (missing < 0) return [{ position: first, count, bytes: undefined }];
-  if (missing > 0) put(missing, undefined);
-  for (const { count, bytes } of after) put(count, bytes);
+  skipTo(end);
   return out;
-}
-
-function total(found: readonly Found[]): number {
-  return found.reduce((sum, { count }) => sum + count, 0);
 }
 
 /** An entry as readers get it. */
 export function entryOf(
-  { position, count, bytes }: RecordFound & { readonly bytes: Uint8Array },
+  { position, count, bytes }: RecordRead,
   { epoch, time }: { readonly epoch: number; readonly time: number },
 ): Entry {
   return { position, count, epoch, time, bytes };

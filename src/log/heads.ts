@@ -28,7 +28,8 @@ export function withSegment<T>(files: Files, logDir: string, name: string, use: 
 }
 
 function headOf(segment: Segment): Head {
-  const header = segment.header ?? headerUnderOtherName(segment);
+  // Where commits are right under the name, it is the head that is wrong.
+  const header = segment.header ?? (segment.isEmpty() ? headerUnderOtherName(segment) : undefined);
   return {
     name: segment.name,
     id: header?.segment ?? segment.id,

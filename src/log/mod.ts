@@ -45,6 +45,8 @@ export interface LogReader {
    * none when caught up. An entry that begins before the reader's start comes whole: the pump skips what it has had.
    */
   next(limit: { readonly count: number; readonly bytes: number }): (Entry | Gap)[];
+  /** Goes on from there. */
+  seek(to: Position): void;
   close(): void;
 }
 

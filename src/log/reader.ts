@@ -28,6 +28,8 @@ const openBytesMax = 1 << 20;
 /** Where commits should be and none is whole: up to which offset, and which positions it held. */
 interface Damage {
   readonly end: number;
+  /** It is the end of the file, and not that of the damage. */
+  readonly open?: boolean;
   readonly stretch: Stretch;
   readonly stamp: Pick<CommitHeader, "epoch" | "time">;
 }
@@ -65,14 +67,28 @@ export class SegmentReader implements LogReader {
     const items: Item[] = [];
     let count = 0;
     let bytes = 0;
-    while (count < limit.count && bytes < limit.bytes) {
-      const item = this.#ahead.shift() ?? this.#read();
-      if (item === undefined) break;
-      items.push(item);
-      count += item.count;
-      bytes += "bytes" in item ? item.bytes.length : 0;
+    try {
+      while (count < limit.count && bytes < limit.bytes) {
+        const item = this.#ahead.shift() ?? this.#read();
+        if (item === undefined) break;
+        items.push(item);
+        count += item.count;
+        bytes += "bytes" in item ? item.bytes.length : 0;
+      }
+    } catch (problem) {
+      // What was read is not lost by what could not be: the next call begins behind it with fresh handles.
+      this.close();
+      if (items.length === 0) throw problem;
     }
     return items;
+  }
+
+  seek(to: Position): void {
+    const next = this.#ahead[0]?.position ?? this.#position;
+    if (to === next) return;
+    this.close();
+    this.#ahead = [];
+    this.#position = to;
   }
 
   close(): void {
@@ -172,18 +188,18 @@ export class SegmentReader implements LogReader {
 
   /** No whole commit where one should be, though the log is durable further on: damage, or the segment was removed while we read. */
   #readOn(segment: Segment, durable: Position): Item[] {
-    const { end, stretch, stamp } = this.#damageHere(segment, durable);
+    const { end, open, stretch, stamp } = this.#damageHere(segment, durable);
     const records = segment.salvage(this.#offset, end, stretch);
     const bytes = segment.view(
       this.#offset,
-      Math.min(end - this.#offset, stretch.open ? openBytesMax : payloadBytesMax),
+      Math.min(end - this.#offset, open ? openBytesMax : payloadBytesMax),
     );
     // After reading: the name goes before a byte is overwritten, so what stands under its name was what it is.
     if (!this.#files.exists(join(this.#logDir, segment.name))) return this.#reopen();
     setAside(this.#files, this.#dir, `${segment.name}-${this.#offset}`, bytes);
     const before = this.#gapTo(stretch.first);
     // The live segment goes on behind its damage: where, its next commit will tell.
-    if (!stretch.open || this.#successor) this.#goTo(end, stretch.first + stretch.count);
+    if (!open || this.#successor) this.#goTo(end, stretch.first + stretch.count);
     return [...before, ...this.#itemsOf(records, stamp)];
   }
 
@@ -201,11 +217,7 @@ export class SegmentReader implements LogReader {
     }
     const { epoch = 0, created: time = 0 } = segment.header ?? {};
     const end = this.#seal?.end ?? this.#successor?.base ?? durable;
-    return {
-      end: limit,
-      stretch: { first, count: end - first, open: this.#seal === undefined },
-      stamp: { epoch, time },
-    };
+    return { end: limit, open: !this.#seal, stretch: { first, count: end - first }, stamp: { epoch, time } };
   }
 
   #itemsOf(records: readonly RecordFound[], stamp: Damage["stamp"]): Item[] {

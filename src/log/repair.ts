@@ -24,11 +24,11 @@ export interface Mending {
 }
 
 /**
- * What is to be done, in order. When that is done, look again: files that are put in their places may show more. `names` are
+ * What is to be done, in order, when nobody else has the directory. When that is done, look again: files that are put in their places may show more. `names` are
  * destinations that are known to exist, for the case that a cursor is missing altogether.
  */
 export function mendings(files: Files, dir: string, names: readonly string[] = []): Mending[] {
-  const seen = survey(files, dir);
+  const seen = survey(files, dir, { holder: undefined });
   const strays = strayMendings(seen, "");
   const [node, ...nodeFile] = mendNode(files, dir, seen);
   if (strays.length > 0) return [...nodeFile, ...strays];

@@ -148,8 +148,7 @@ export class Segment {
   salvage(from: number, to: number, stretch: Stretch): RecordFound[] {
     const begin = from + commitHeaderBytes;
     const bytes = this.view(begin, Math.min(Math.max(0, to - begin), payloadBytesMax));
-    const open = stretch.open || begin + bytes.length < to;
-    return salvageRecords(bytes, { ...stretch, open }, this.salt, begin);
+    return salvageRecords(bytes, stretch, this.salt, begin);
   }
 
   /**
@@ -157,10 +156,11 @@ export class Segment {
    * holds does.
    */
   get order(): number {
-    return this.header?.sequence ?? (this.#isEmpty() ? -1 : Infinity);
+    return this.header?.sequence ?? (this.isEmpty() ? -1 : Infinity);
   }
 
-  #isEmpty(): boolean {
+  /** Whether there is no message in it, as far as its commits' headers tell. */
+  isEmpty(): boolean {
     const limit = this.size();
     let found = this.headerAfter(firstCommitAt - 8, limit, this.base);
     while (found?.header.count === 0) found = this.headerAfter(found.offset, limit, this.base);
@@ -168,7 +168,11 @@ export class Segment {
   }
 
   close(): void {
-    this.#file.close();
+    try {
+      this.#file.close();
+    } catch (problem) {
+      if (codeOf(problem) === "") throw problem; // nothing was written through this handle
+    }
   }
 }
 

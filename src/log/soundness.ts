@@ -108,8 +108,11 @@ export class Soundness {
     const { files, dir, mark, segments, holder } = this.#seen;
     const states = slotStates(files, join(dir, "mark"));
     if (mark === undefined) {
-      const young = states?.every((state) => state === "blank") && (holder !== undefined || segments.length === 0);
-      if (young || (states === undefined && segments.length === 0)) return;
+      if (segments.length === 0) return;
+      if (states?.every((state) => state === "blank")) {
+        if (holder !== undefined) return;
+        return this.findings.note("mark", "it was never written: the node lived less than a second");
+      }
       const how = states === undefined ? "it is missing" : "it cannot be read";
       return this.findings.damage("mark", `${how}: a loss at the end of the log could not be noticed`);
     }

@@ -45,12 +45,18 @@ export interface Survey {
   readonly end: Position;
 }
 
-/** `of`: what a dead-letter log has from the node whose it is. Throws `NewerFormat`. */
-export function survey(files: Files, dir: string, of?: Pick<Survey, "node" | "holder">): Survey {
-  const holder = of ? of.holder : files.holder(join(dir, "LOCK"));
+/** What is known without looking: of a dead-letter log all of it, of a directory that we hold that nobody else does. */
+export interface Known {
+  readonly node?: string | undefined;
+  readonly holder: string | undefined;
+}
+
+/** Throws `NewerFormat`. */
+export function survey(files: Files, dir: string, known?: Known): Survey {
+  const holder = known ? known.holder : files.holder(join(dir, "LOCK"));
   // Before the segments: what it says was written stands in those listed later.
   const mark = peekMark(files, dir);
-  const node = of ? of.node : nodeIn(files, dir);
+  const node = known?.node ?? nodeIn(files, dir);
   const low = readNumber(files, join(dir, "low")) as Position;
   const heads = inOrder(headsIn(files, dir));
   const strays = heads.flatMap((head) => strayOf(head, node) ?? []);

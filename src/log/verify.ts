@@ -6,7 +6,7 @@ import { type Finding, Findings, lostIn } from "./finding.ts";
 import type { Position } from "./mod.ts";
 import { slotStates } from "./slots.ts";
 import { Soundness, type SoundnessOptions, type Totals } from "./soundness.ts";
-import { type Survey, survey, visibleEnd } from "./survey.ts";
+import { type Known, type Survey, survey, visibleEnd } from "./survey.ts";
 import { verdicts } from "./verdict.ts";
 
 export interface Verification {
@@ -22,11 +22,15 @@ export interface Verification {
   readonly lost: number;
 }
 
+export interface VerifyOptions extends SoundnessOptions {
+  readonly known?: Known;
+}
+
 /** `files` should be such that cannot be written. Throws `NewerFormat`. */
-export function verify(files: Files, dir: string, options: SoundnessOptions = {}): Verification {
+export function verify(files: Files, dir: string, options: VerifyOptions = {}): Verification {
   // Before the log: it can only have grown since.
   const cursors = cursorsIn(files, dir);
-  const seen = survey(files, dir);
+  const seen = survey(files, dir, options.known);
   const log = new Soundness(seen, "", options);
   const findings = [...checkNode(files, dir, seen), ...log.findings.all, ...checkCursors(files, cursors, seen)];
   const lost = lostIn(findings);

@@ -67,7 +67,7 @@ function damageAt(segment: Segment, { at, next, end }: Place, bounds: Bounds): S
     return { kind: "damage", from: at, to: later.offset, stretch, epoch: later.header.epoch };
   }
   if (at >= bounds.synced) return undefined;
-  const stretch = { first: next, count: Math.max(0, (bounds.end ?? next) - next), open: bounds.end === undefined };
+  const stretch = { first: next, count: Math.max(0, (bounds.end ?? next) - next) };
   return { kind: "damage", from: at, to: bounds.synced, stretch, epoch };
 }
 

@@ -114,7 +114,7 @@ export class SegmentWriter implements LogWriter {
   #closing = false;
   #closed: Promise<void> | undefined;
   #stopCause: unknown;
-  /** The last commit that was written: whole or not, a start would find it as long as no later header excludes it. */
+  /** A commit that may stand in a file though it was not synced: a start would find it if no later header excluded it. */
   #unsealed: Commit | undefined;
   #markWaits = false;
   #commits = 0;
@@ -144,7 +144,7 @@ export class SegmentWriter implements LogWriter {
     this.#next = base;
     this.#epoch = epoch + 1;
     this.#sequence = sequence;
-    const room = roomFor(this.#space(), options);
+    const room = roomFor(world.files.space(this.#logDir), options);
     this.#segmentBytes = room.segmentBytes;
     this.#reserveBytes = room.reserveBytes;
     this.#fillBytes = Math.min(fillBytes, this.#segmentBytes - firstCommitAt);
@@ -348,9 +348,12 @@ export class SegmentWriter implements LogWriter {
     const place = { salt: live.salt, offset: live.offset, chain: live.chain };
     const { bytes, chain } = commit.seal(place, this.#world.clock.now(), this.#epoch);
     const begin = this.#world.clock.elapsed();
+    // Over zeros part of a write may be all that matters; beyond them the file would be too short.
+    if (live.offset + bytes.length <= live.filled) this.#unsealed = commit;
     live.file.write(live.offset, bytes);
     this.#unsealed = commit;
     live.file.sync();
+    this.#unsealed = undefined;
     this.#syncMs += this.#world.clock.elapsed() - begin;
     this.#commits++;
     this.#committedAt = this.#world.clock.elapsed();
@@ -378,7 +381,7 @@ export class SegmentWriter implements LogWriter {
   }
 
   #needSpace(bytes: number): void {
-    if (this.#space() < this.#reserveBytes + bytes) throw new NoRoom();
+    if (this.#world.files.space(this.#logDir) < this.#reserveBytes + bytes) throw new NoRoom();
   }
 
   /** A disk that does not even answer has no room. */

@@ -1,10 +1,11 @@
 /**
- * [shell] The management address: status, metrics, health and the live tail over HTTP. Reads the node, changes nothing.
- * It asks for no key, so on loopback it answers only to who calls it by a loopback name: a web page whose own name was
- * made to point here (DNS rebinding) gets nothing.
+ * [shell] The management address: status, metrics, health and the live tail over HTTP, and orders to destinations. It asks for
+ * no key, so on loopback it answers only to who calls it by a loopback name: a web page whose own name was made to point here
+ * (DNS rebinding) gets nothing. An order must come as JSON, which a page of another origin cannot send unasked.
  */
 import { Hono } from "hono";
 import { type Address, formatAddress, isLoopback, parseAddress } from "../config/address.ts";
+import { type Order, orderNames, type Outcome } from "../deliver/control.ts";
 import type { Clock } from "../os/world.ts";
 import { metricsType } from "./metrics.ts";
 import { type TailFilter, type TailLimits, tailLimits, type TailSource, tailStream } from "./tail.ts";
@@ -17,6 +18,8 @@ export interface ManagementParts {
   metrics(): string;
   /** Why a request would be turned away now, or nothing. */
   ready(): string | undefined;
+  /** Resolves when the destination has carried it out, durably, or says why not; with nothing when there is none of that name. */
+  order(destination: string, order: Order): Promise<Outcome | undefined>;
   readonly tail: TailSource;
   readonly tailLimits?: TailLimits;
   /** Something went wrong while answering. */
@@ -63,6 +66,8 @@ GET /metrics              the same for Prometheus
 GET /livez                200 while the process runs
 GET /readyz               200 while messages are taken, else 503 and why
 GET /tail?topic=PATTERN   messages as they come in, a line of JSON each
+POST /destinations/NAME/pause, resume, rewind, skip
+                          with Content-Type: application/json; rewind and skip with {"to": POSITION or TIME}
 `;
 const tailsMax = 16;
 const tailType = "application/x-ndjson";
@@ -89,6 +94,7 @@ export function managementApp(parts: ManagementParts, stop: AbortSignal): Hono {
     return reason === undefined ? context.text("ok\n") : context.text(`${reason}\n`, 503);
   });
   routeTail(app, parts, stop);
+  routeOrders(app, parts);
   app.notFound((context) => context.text("There is no such thing here; GET / lists what there is.\n", 404));
   app.onError((problem, context) => {
     parts.report(problem);
@@ -111,6 +117,75 @@ function routeTail(app: Hono, parts: ManagementParts, stop: AbortSignal): void {
     const watched = watch((signal) => tail(signal, filter), { begun: () => open++, ended: () => open--, ...parts });
     return context.body(tailStream(watched, { clock, limits, signal: stop }), 200, { "Content-Type": tailType });
   });
+}
+
+const orderBytesMax = 4096;
+/** What a refusal is in HTTP. */
+const refusals = { bad: 400, impossible: 409, unavailable: 503 } as const;
+
+function routeOrders(app: Hono, { order }: ManagementParts): void {
+  app.post("/destinations/:name/:what", async (context) => {
+    const { name, what } = context.req.param();
+    if (!isOneOf(orderNames, what)) return context.notFound();
+    if (!/^application\/json\s*(;|$)/i.test(context.req.header("content-type") ?? "")) {
+      return problem(415, "Send it with Content-Type: application/json");
+    }
+    const asked = orderOf(what, await readSome(context.req.raw, orderBytesMax));
+    if (asked === undefined) return problem(400, 'Expected a JSON object, of rewind and skip with "to"');
+    const outcome = await order(name, asked);
+    if (outcome === undefined) return problem(404, `There is no destination ${JSON.stringify(name)}`);
+    return "refused" in outcome ? problem(refusals[outcome.refused], outcome.why) : context.json({ name, ...outcome });
+  });
+}
+
+function isOneOf<T extends string>(words: readonly T[], word: string): word is T {
+  return (words as readonly string[]).includes(word);
+}
+
+function orderOf(what: Order["do"], body: string | undefined): Order | undefined {
+  const given = body?.trim() === "" ? {} : parseObject(body);
+  const { to, ...more } = given ?? {};
+  if (given === undefined || Object.keys(more).length > 0) return undefined;
+  if (what === "pause" || what === "resume") return to === undefined ? { do: what } : undefined;
+  const text = Number.isSafeInteger(to) ? String(to) : to;
+  return typeof text === "string" ? { do: what, to: text } : undefined;
+}
+
+function parseObject(body: string | undefined): Record<string, unknown> | undefined {
+  try {
+    const value = JSON.parse(body ?? "");
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The body, if it is no longer than that. */
+async function readSome({ body }: Request, bytesMax: number): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) return undefined;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+const problems = {
+  400: ["bad-order", "The order cannot be understood"],
+  404: ["not-found", "There is no such destination"],
+  409: ["not-possible", "That is not possible now"],
+  415: ["unsupported-type", "The type of the body is not supported"],
+  503: ["unavailable", "The destination does not answer"],
+} as const;
+
+function problem(status: keyof typeof problems, detail: string): Response {
+  const [code, title] = problems[status];
+  const body = JSON.stringify({ type: `/errors/${code}`, title, status, detail, retryable: status === 503 });
+  const headers = { "Content-Type": "application/problem+json", ...(status === 503 && { "Retry-After": "1" }) };
+  return new Response(body, { status, headers });
 }
 
 interface Watcher {

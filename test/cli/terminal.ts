@@ -12,7 +12,12 @@ export interface Given {
   readonly world?: World;
   readonly attended?: boolean;
   /** What the server answers, by path and query; an `Error` means that it cannot be reached. */
-  readonly answers?: Record<string, string | readonly string[] | number | Error>;
+  readonly answers?: Record<string, string | readonly string[] | number | Error | Refused>;
+}
+/** An answer that is no 200. */
+export interface Refused {
+  readonly status: number;
+  readonly body: string;
 }
 export interface Printed {
   readonly code: number;
@@ -41,6 +46,7 @@ function fakeTerminal(given: Given, printed: Output): Terminal {
     const found = answers[url.pathname + url.search] ?? 404;
     if (found instanceof Error) throw found;
     if (typeof found === "number") return { status: found, body: chunks([`why\x1b[31m`]) };
+    if (typeof found === "object" && "status" in found) return { status: found.status, body: chunks([found.body]) };
     return { status: 200, body: chunks(typeof found === "string" ? [found] : found) };
   };
   return {

@@ -228,7 +228,7 @@ Deno.test("a management address beyond loopback is refused until public is writt
   refused(
     '[management]\nlisten = "0.0.0.0:8081"',
     'Cannot read sparkngin.toml: line 2: "listen" in [management] is "0.0.0.0:8081", which is beyond this machine: ' +
-      "who reaches it can read every message. If that is meant, write public = true in [management]; " +
+      "who reaches it can read every message and steer destinations. If that is meant, write public = true in [management]; " +
       "else listen on 127.0.0.1",
   );
   understood('[management]\nlisten = "0.0.0.0:8081"\npublic = true');

@@ -35,6 +35,16 @@ Deno.test("P15 dead letters survive a power cut, and a repeat after it is stored
   assert.deepEqual([...letters.letters()].map(({ position }) => position), [3, 4, 5]);
 });
 
+Deno.test("P15 a letter from before a start is known again when the cursor is moved back behind it", async () => {
+  const sim = new SimWorld(1);
+  await sim.run(open(sim).keep([refused(3)], 1));
+  sim.killProcess();
+  const letters = open(sim, 1 << 30, 10);
+  letters.recall(2 as Position);
+  await sim.run(letters.keep([refused(3), refused(4)], 1));
+  assert.deepEqual([...letters.letters()].map(({ position }) => position), [3, 4]);
+});
+
 Deno.test("P15 a full store refuses, and keeps what it has", async () => {
   const sim = new SimWorld(1);
   await sim.run(open(sim).keep([refused(3)], 1));

@@ -6,8 +6,10 @@ import {
   type Position,
   SegmentReader,
   SegmentWriter,
+  Timeline,
 } from "../../src/log/mod.ts";
 import type { Adaptor, Delivery, Result } from "../../src/deliver/adaptor.ts";
+import { Control } from "../../src/deliver/control.ts";
 import { DeadLetters } from "../../src/deliver/dead_letters.ts";
 import { Pump, type PumpParts } from "../../src/deliver/pump.ts";
 import { encodeEntry } from "../../src/message/wire.ts";
@@ -54,6 +56,7 @@ export interface Started {
   readonly sim: SimWorld;
   readonly destination: ScriptedDestination;
   readonly writer: SegmentWriter;
+  readonly control: Control;
   readonly cursor: ReturnType<typeof openCursor>;
   readonly troubles: string[];
   readonly dead: () => DeadLetters;
@@ -89,6 +92,7 @@ export function start(
       cursor: cursor.position,
       report() {},
     });
+  const control = new Control(world.clock, () => new Timeline(world.files, "data", mark.position));
   const pump = new Pump({
     world,
     reader: new SegmentReader(world, "data", node, from, mark),
@@ -100,11 +104,13 @@ export function start(
     deadlineMs: 1000,
     open: () => destination.open(),
     deadLetters: dead,
+    control,
     watch: {
       trouble: (text) => void (text && troubles.push(text)),
       begun() {},
       advanced() {},
       synced() {},
+      obeyed() {},
       dead() {},
       lost: (text) => void troubles.push(text),
     },
@@ -126,5 +132,5 @@ export function start(
     }
     await sim.run(writer.durable());
   };
-  return { sim, destination, writer, cursor, troubles, dead, stop, put };
+  return { sim, destination, writer, control, cursor, troubles, dead, stop, put };
 }

@@ -74,7 +74,7 @@ refuses("an acknowledgement this listener does not give", { target: "/log?topic=
   field: "ack",
 });
 refuses("a field of 10 KB", { body: `{"env":"${"e".repeat(10_000)}","data":1}` }, { ...bad, field: "env" });
-refuses("a target of 10 KB", { target: `/log?topic=good&a=${"a".repeat(10_000)}` }, large);
+refuses("a target of 10 KB", { target: `/log?topic=good&a=${"a".repeat(10_000)}` }, { ...large, status: 414 });
 refuses("a parameter beside a body", { target: "/log?topic=good&a=1", body: "{}" }, { ...bad, field: "a" });
 refuses("an empty body", { body: "" }, bad);
 refuses("an empty array", { body: "[]" }, bad);

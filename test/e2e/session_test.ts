@@ -1,8 +1,11 @@
-/** The first minutes with Sparkngin, as the README tells them. */
+/** The first minutes with Sparkngin, as the greeting and the README tell them. */
 import assert from "node:assert";
 import { startNode } from "./node.ts";
 import { arrived } from "./output.ts";
 import { eventually } from "./waiting.ts";
+
+const readme = new URL("../../README.md", import.meta.url);
+const missing = ["bash", "curl"].filter((tool) => !isInstalled(tool)).join(", ");
 
 Deno.test("M1: without configuration, the pasted curl of the greeting arrives in data/out", async () => {
   await using node = await startNode();
@@ -10,8 +13,33 @@ Deno.test("M1: without configuration, the pasted curl of the greeting arrives in
   const answer = await fetch(url);
   assert.equal(answer.status, 204);
   assert.equal(answer.headers.get("sparkngin-ack"), "disk");
-  await answer.body?.cancel();
   const [message] = await arrived(`${node.dir}/data/out`, "hello");
   assert.equal(message!.data, '{"name":"world"}');
   assert.equal(message!.fields.level, "info");
 });
+
+Deno.test({
+  name: `M1: every curl of the README is answered with 2xx${missing && ` (needs ${missing})`}`,
+  ignore: missing !== "",
+  async fn() {
+    await using node = await startNode();
+    await Deno.writeTextFile(`${node.dir}/picture.png`, "\x89PNG");
+    const commands = (await Deno.readTextFile(readme)).match(/(?<=^(\$ )?)curl .*localhost:8080.*$/gm) ?? [];
+    assert.ok(commands.length > 3);
+    for (const command of commands) {
+      assert.match(await carryOut(command.replaceAll("localhost:8080", node.http), node.dir), /^2\d\d$/, command);
+    }
+    await arrived(`${node.dir}/data/out`, "hello");
+  },
+});
+
+/** The status with which a command of curl is answered. */
+async function carryOut(command: string, cwd: string): Promise<string> {
+  const args = ["-c", `${command} -sS -o /dev/null -w '%{http_code}'`];
+  const { stdout, stderr } = await new Deno.Command("bash", { args, cwd }).output();
+  return new TextDecoder().decode(stdout) || new TextDecoder().decode(stderr);
+}
+
+function isInstalled(tool: string): boolean {
+  return new Deno.Command("sh", { args: ["-c", `command -v ${tool}`], stdout: "null" }).outputSync().success;
+}

@@ -1,5 +1,12 @@
 /** Data directories for tests of the log's tools: really written, then damaged by hand. */
-import { claimDirectory, destinationKey, LocalWatermark, openCursor, type Position, SegmentWriter } from "../../src/log/mod.ts";
+import {
+  claimDirectory,
+  destinationKey,
+  LocalWatermark,
+  openCursor,
+  type Position,
+  SegmentWriter,
+} from "../../src/log/mod.ts";
 import { encodeEntry } from "../../src/message/wire.ts";
 import { join } from "../../src/os/world.ts";
 import { SimWorld } from "../sim/world.ts";
@@ -16,21 +23,24 @@ export interface Filling {
   /** Time between commits. */
   readonly stepMs?: number;
   readonly topic?: string;
+  /** Instead of an entry made up for each commit. */
+  readonly entry?: Uint8Array;
   /** As after a crash, rather than an orderly stop. */
   readonly killed?: boolean;
 }
 
 /** A directory of a node that is no more. Message n has the payload `{"n":n,…}`. */
 export async function filled(sim: SimWorld, filling: Filling = {}): Promise<void> {
-  const { dir = "data", commits = [3, 1, 2], bytes = 40, cursors = {}, stepMs = 1000, topic = "t", killed = false } = filling;
+  const { dir = "data", commits = [3, 1, 2], bytes = 40, cursors = {}, stepMs = 1000, topic = "t", killed = false } =
+    filling;
   const world = sim.boot();
   const node = claimDirectory(world, dir, "the filling");
   const mark = new LocalWatermark();
   const ends = new Map(Object.entries(cursors).map(([name, at]) => [destinationKey(name), at as Position]));
-  const options = { segmentBytes: 65_536, reserveBytes: 0, destinations: () => ends, report: () => {} };
+  const options = { segmentBytes: 65_536, reserveBytes: 0, recycle: false, destinations: () => ends, report: () => {} };
   const writer = new SegmentWriter(world, dir, node, mark, options);
   for (const count of commits) {
-    writer.append(entryOf(mark.position, count, { bytes, topic, now: world.clock.now() }), count);
+    writer.append(filling.entry ?? entryOf(mark.position, count, { bytes, topic, now: world.clock.now() }), count);
     await sim.run(writer.durable());
     await sim.run(stepMs);
   }

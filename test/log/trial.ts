@@ -1,5 +1,11 @@
 /** A log in a simulated world as tests drive it: opened, filled, read, killed, opened again. */
-import { type CommitHeader, commitHeaderBytes, firstCommitAt, recordBytes } from "../../src/log/format.ts";
+import {
+  type CommitHeader,
+  commitHeaderBytes,
+  firstCommitAt,
+  recordBytes,
+  recordHeaderBytes,
+} from "../../src/log/format.ts";
 import {
   claimDirectory,
   destinationKey,
@@ -148,7 +154,12 @@ export function commitsIn(sim: SimWorld, path: string): CommitPlace[] {
   for (let at = firstCommitAt;;) {
     const commit = segment.commitAt(at, segment.size());
     if (!commit) break;
-    found.push({ path, offset: at, header: commit.header, records: recordsIn(commit.payload, at, commit.header.first) });
+    found.push({
+      path,
+      offset: at,
+      header: commit.header,
+      records: recordsIn(commit.payload, at, commit.header.first),
+    });
     at = commit.next;
   }
   segment.close();
@@ -161,7 +172,7 @@ function recordsIn(payload: Uint8Array, offset: number, first: number): CommitPl
   for (let [at, position] = [0, first]; at < payload.length;) {
     const length = view.getUint32(at, true);
     const from = offset + commitHeaderBytes + at;
-    records.push({ from, to: from + 12 + length, position });
+    records.push({ from, to: from + recordHeaderBytes + length, position });
     position += view.getUint32(at + 4, true);
     at += recordBytes(length);
   }

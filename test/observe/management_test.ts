@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import type { Order, Outcome, Standing } from "../../src/deliver/control.ts";
+import type { Position } from "../../src/log/mod.ts";
 import { managementApp, type ManagementParts } from "../../src/observe/management.ts";
 import type { TailFilter } from "../../src/observe/tail.ts";
 import { SimClock } from "../sim/clock.ts";
@@ -11,6 +13,7 @@ function someParts(more: Partial<ManagementParts> = {}): ManagementParts {
     metrics: () => "sparkngin_ready 1\n",
     ready: () => undefined,
     async *tail() {},
+    order: () => Promise.resolve(undefined),
     report: (problem) => assert.fail(problem as Error),
     ...more,
   };
@@ -111,6 +114,93 @@ Deno.test("on loopback only loopback names are answered: DNS rebinding gets noth
     assert.equal(await status(host), 421, host);
   }
   assert.equal(await status("collector.example.com", "0.0.0.0:8081"), 200);
+});
+
+const standing: Standing = {
+  state: "paused",
+  position: 7 as Position,
+  pending: 3,
+  generation: 1,
+  start: 0 as Position,
+  moved: 0,
+};
+
+async function post(path: string, body = "{}", { outcome = standing as Outcome, type = json } = {}) {
+  const orders: [string, Order][] = [];
+  const order = (name: string, order: Order) => {
+    orders.push([name, order]);
+    return Promise.resolve(outcome);
+  };
+  const answer = await ask(path, { order }, { method: "POST", body, headers: { "content-type": type } });
+  return { status: answer.status, type: answer.headers.get("content-type"), body: await answer.text(), orders };
+}
+const json = "application/json";
+
+Deno.test("M3.2 POST /destinations/NAME/… gives an order and answers how the destination stands", async () => {
+  const { status, body, orders } = await post("/destinations/bus/pause");
+  assert.deepEqual([status, JSON.parse(body)], [200, { name: "bus", ...standing }]);
+  assert.deepEqual(orders, [["bus", { do: "pause" }]]);
+  const given: [string, string, Order][] = [
+    ["resume", "", { do: "resume" }],
+    ["rewind", '{"to":"2h"}', { do: "rewind", to: "2h" }],
+    ["skip", '{"to":102938}', { do: "skip", to: "102938" }],
+  ];
+  for (const [what, text, order] of given) {
+    const path = `/destinations/a%20b/${what}`;
+    assert.deepEqual((await post(path, text, { type: `${json}; charset=utf-8` })).orders, [["a b", order]]);
+  }
+});
+
+Deno.test("an order that does not come as JSON is refused, because a form of any web page could send it", async () => {
+  for (
+    const type of ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx"]
+  ) {
+    const { status, orders } = await post("/destinations/bus/pause", "{}", { type });
+    assert.deepEqual([status, orders], [415, []], type);
+  }
+});
+
+Deno.test("an order from a page whose name was made to point here is refused", async () => {
+  const headers = { "content-type": json, host: "evil.com" };
+  const answer = await ask("/destinations/bus/pause", {
+    order: () => assert.fail("it was given"),
+  }, { method: "POST", body: "{}", headers });
+  assert.equal(answer.status, 421);
+});
+
+Deno.test("M3.2 an order that cannot be understood is a 400", async () => {
+  const bad: [string, string][] = [
+    ["rewind", "{}"],
+    ["rewind", '{"to":1.5}'],
+    ["rewind", '{"to":null}'],
+    ["skip", '{"to":"now","more":1}'],
+    ["pause", '{"to":"now"}'],
+    ["pause", "[]"],
+    ["pause", "{"],
+    ["rewind", `{"to":"${"x".repeat(5000)}"}`],
+  ];
+  for (const [what, body] of bad) {
+    const answer = await post(`/destinations/bus/${what}`, body);
+    assert.deepEqual([answer.status, answer.type, answer.orders], [400, "application/problem+json", []], body);
+  }
+});
+
+Deno.test("M3.2 a refusal is problem+json with the reason", async () => {
+  const refused = { impossible: 409, bad: 400, unavailable: 503 } as const;
+  for (const [how, status] of Object.entries(refused)) {
+    const outcome = { refused: how as keyof typeof refused, why: "Because" };
+    const answer = await post("/destinations/bus/rewind", '{"to":"1"}', { outcome });
+    assert.deepEqual([answer.status, answer.type], [status, "application/problem+json"]);
+    const { detail, retryable } = JSON.parse(answer.body);
+    assert.deepEqual([detail, retryable], ["Because", how === "unavailable"]);
+  }
+});
+
+Deno.test("M3.2 a destination or an order that there is not is a 404", async () => {
+  const headers = { "content-type": json };
+  assert.equal((await ask("/destinations/none/pause", {}, { method: "POST", body: "{}", headers })).status, 404);
+  assert.equal((await post("/destinations/bus/explode")).status, 404);
+  assert.equal((await ask("/destinations/bus/pause")).status, 404);
 });
 
 Deno.test("an unexpected problem is reported, and told without its details", async () => {

@@ -158,6 +158,18 @@ export const planted: readonly Planted[] = [
     find: "      if (isNoSpace(problem)) return this.#becomeFull(problem);\n      this.#secondTry",
     replace: "      if (isNoSpace(problem)) return;\n      this.#secondTry",
   },
+  {
+    name: "a pump goes on behind a batch that an order broke off",
+    file: "src/deliver/pump.ts",
+    find: "    reader.seek(cursor.position);\n",
+    replace: "",
+  },
+  {
+    name: "a rewind keeps the counts of the generation before",
+    file: "src/log/cursor.ts",
+    find: "generation, start: at, position: at, counts: noCounts };",
+    replace: "generation, start: at, position: at };",
+  },
 ];
 
 /** Seeds that may pass before a planted bug must have shown. */

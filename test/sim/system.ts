@@ -14,8 +14,10 @@ import {
   type Position,
   SegmentReader,
   SegmentWriter,
+  Timeline,
 } from "../../src/log/mod.ts";
 import type { Adaptor, Delivery, Result } from "../../src/deliver/adaptor.ts";
+import { Control, type Order } from "../../src/deliver/control.ts";
 import { DeadLetters } from "../../src/deliver/dead_letters.ts";
 import { Pump } from "../../src/deliver/pump.ts";
 import { encodeEntry } from "../../src/message/wire.ts";
@@ -119,13 +121,15 @@ export interface Setup {
   readonly weather: Weather;
   readonly destinations: readonly string[];
   readonly reports: string[];
+  /** The whims of an operator who pauses, resumes and rewinds; nothing when there is none. */
+  readonly operator?: (() => number) | undefined;
 }
 
 /** One life of the program, until the power goes or `stop` is called. */
 export class Node {
   readonly writer: SegmentWriter;
   readonly mark = new LocalWatermark();
-  readonly pumps: { name: string; done: Promise<void>; cursor: ReturnType<typeof openCursor> }[] = [];
+  readonly pumps: { name: string; done: Promise<void>; cursor: ReturnType<typeof openCursor>; control: Control }[] = [];
   readonly #setup: Setup;
   readonly #stop = new AbortController();
 
@@ -143,6 +147,7 @@ export class Node {
     for (const name of setup.destinations) this.#start(name, node);
     void this.#retain();
     void keepSpares(world, dir, { segmentBytes: 65_536, ballastBytes: 65_536 }, this.#stop.signal).catch(() => {});
+    if (setup.operator) void this.#operate(setup.operator);
   }
 
   get position(): Position {
@@ -158,6 +163,7 @@ export class Node {
     const cursor = openCursor(world, dir, name, node, { fresh: oldest, lost: oldest });
     const received = model.received(name);
     let dead: DeadLetters | undefined;
+    const control = new Control(world.clock, () => new Timeline(world.files, dir, this.mark.position));
     const pump = new Pump({
       world,
       reader: new SegmentReader(world, dir, node, cursor.position, this.mark),
@@ -175,9 +181,35 @@ export class Node {
           cursor: cursor.position,
           report: (text) => reports.push(text),
         }),
-      watch: { trouble() {}, begun() {}, dead() {}, advanced() {}, synced() {}, lost: (text) => reports.push(text) },
+      control,
+      watch: {
+        trouble() {},
+        begun() {},
+        dead() {},
+        advanced() {},
+        synced() {},
+        obeyed() {},
+        lost: (text) => reports.push(text),
+      },
     });
-    this.pumps.push({ name, cursor, done: pump.run(this.#stop.signal).catch(() => {}) });
+    this.pumps.push({ name, cursor, control, done: pump.run(this.#stop.signal).catch(() => {}) });
+  }
+
+  /** What an operator left paused would never catch up. */
+  resumeAll(): void {
+    for (const { control } of this.pumps) void control.give({ do: "resume" });
+  }
+
+  async #operate(whim: () => number): Promise<void> {
+    const orders: readonly Order[] = [{ do: "pause" }, { do: "resume" }, { do: "resume" }, {
+      do: "rewind",
+      to: "oldest",
+    }];
+    while (!this.#stop.signal.aborted) {
+      await this.#setup.world.clock.sleep(whim() * 1500, this.#stop.signal);
+      const { control } = this.pumps[Math.floor(whim() * this.pumps.length)]!;
+      void control.give(orders[Math.floor(whim() * orders.length)]!);
+    }
   }
 
   async #retain(): Promise<void> {

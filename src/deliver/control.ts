@@ -1,0 +1,133 @@
+/**
+ * What an operator tells a destination: pause, resume, rewind, skip. The pump carries it out between batches, and breaks off for
+ * it whatever it waits for; where nothing runs, the command line carries it out on the cursor itself.
+ */
+import {
+  type Cursor,
+  parsePoint,
+  type Point,
+  pointHelp,
+  type Position,
+  positionOf,
+  type Timeline,
+} from "../log/mod.ts";
+import type { Clock } from "../os/world.ts";
+
+export type Order =
+  | { readonly do: "pause" | "resume" }
+  /** `to`: see `pointHelp`. */
+  | { readonly do: "rewind" | "skip"; readonly to: string };
+export const orderNames = ["pause", "resume", "rewind", "skip"] as const;
+
+/** How the destination stands afterwards. */
+export interface Standing {
+  readonly state: "paused" | "delivering";
+  readonly position: Position;
+  readonly pending: number;
+  readonly generation: number;
+  readonly start: Position;
+  /** Messages skipped, or to be delivered once more. */
+  readonly moved: number;
+}
+export interface Refusal {
+  /** "bad": not understood; "impossible": not as things stand; "unavailable": nobody there to carry it out, try again. */
+  readonly refused: "bad" | "impossible" | "unavailable";
+  readonly why: string;
+}
+/** A standing is durable when it is told. */
+export type Outcome = Standing | Refusal;
+
+export interface Place {
+  readonly cursor: Cursor;
+  readonly timeline: Timeline;
+  /** Wall time, for "2h" ago. */
+  readonly now: number;
+}
+
+export function carryOut(order: Order, place: Place): Outcome {
+  const { cursor } = place;
+  const before = cursor.position;
+  const why = order.do === "rewind" || order.do === "skip" ? move(order, place) : setPaused(order.do, cursor);
+  if (why !== undefined) return why;
+  const { position, generation, start, paused } = cursor;
+  return {
+    state: paused ? "paused" : "delivering",
+    position,
+    pending: Math.max(0, place.timeline.end - position),
+    generation,
+    start,
+    moved: Math.abs(position - before),
+  };
+}
+
+function setPaused(wanted: "pause" | "resume", cursor: Cursor): undefined {
+  if (cursor.paused !== (wanted === "pause")) cursor.pause(wanted === "pause");
+}
+
+type Move = Order & { readonly do: "rewind" | "skip" };
+
+function move({ do: direction, to }: Move, { cursor, timeline, now }: Place): Refusal | undefined {
+  const point = parsePoint(to, now);
+  if (point === undefined) return { refused: "bad", why: `Cannot understand "${to}": expected ${pointHelp}` };
+  const at = positionOf(point, timeline);
+  const why = direction === "rewind" ? whyNotBack(point, at, { cursor, timeline }) : whyNotOn(at, { cursor, timeline });
+  if (why !== undefined) return { refused: "impossible", why };
+  if (direction === "rewind") {
+    cursor.restart(at);
+  } else if (at > cursor.position) {
+    cursor.advance(at, { skipped: at - cursor.position });
+    cursor.sync();
+  }
+}
+
+type Course = Pick<Place, "cursor" | "timeline">;
+
+function whyNotBack(point: Point, at: Position, { cursor, timeline }: Course): string | undefined {
+  const { oldest, oldestTime } = timeline;
+  if (at > cursor.position) return `Cannot rewind to ${at}: it stands at ${cursor.position}; skip goes forward`;
+  if (at < oldest) return `Cannot rewind to ${at}: the oldest message in the log is ${oldest}`;
+  const time = typeof point === "object" && "time" in point ? point.time : undefined;
+  if (time === undefined || oldest === 0 || oldestTime === undefined || time >= oldestTime) return undefined;
+  return `Cannot rewind so far: the oldest message in the log, ${oldest}, is of ${new Date(oldestTime).toISOString()}`;
+}
+
+function whyNotOn(at: Position, { cursor, timeline }: Course): string | undefined {
+  if (at < cursor.position) return `Cannot skip to ${at}: it stands at ${cursor.position}; rewind goes back`;
+  return at > timeline.end ? `Cannot skip to ${at}: the log ends at ${timeline.end}` : undefined;
+}
+
+/** Orders on their way to a pump. */
+export class Control {
+  readonly #clock: Clock;
+  readonly #timeline: () => Timeline;
+  #arrived = new AbortController();
+  #waiting: { readonly order: Order; readonly settle: (outcome: Outcome) => void }[] = [];
+
+  constructor(clock: Clock, timeline: () => Timeline) {
+    this.#clock = clock;
+    this.#timeline = timeline;
+  }
+
+  /** Resolves when it has been carried out, durably, or refused. */
+  give(order: Order): Promise<Outcome> {
+    return new Promise((settle) => {
+      this.#waiting.push({ order, settle });
+      this.#arrived.abort();
+    });
+  }
+
+  /** Aborts as soon as there is an order. */
+  get arrived(): AbortSignal {
+    return this.#arrived.signal;
+  }
+
+  /** By the pump: carries out what has arrived. */
+  obey(cursor: Cursor): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#arrived = new AbortController();
+    for (const { order, settle } of waiting) {
+      settle(carryOut(order, { cursor, timeline: this.#timeline(), now: this.#clock.now() }));
+    }
+  }
+}

@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { peekCursor } from "../../src/log/cursor.ts";
+import { type Counts, openCursor, peekCursors, type Position, verdicts } from "../../src/log/mod.ts";
+import { codeOf } from "../../src/os/world.ts";
+import { SimWorld } from "../sim/world.ts";
+import { bytesOf, quarantined, Trial } from "./trial.ts";
+
+const node = "0123456789abcdef";
+const path = "data/cursors/out";
+const none = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Counts;
+
+type Cursor = ReturnType<typeof openCursor>;
+
+function opened(sim: SimWorld, { fresh = 100, lost = 40 } = {}): Cursor {
+  sim.writeFile("data/cursors/neighbour", new Uint8Array(0));
+  return openCursor(sim.boot(), "data", "out", node, { fresh: fresh as Position, lost: lost as Position });
+}
+/** A cursor that was synced at 110 and then at 120. */
+function atTwenty(sim = new SimWorld(1)): SimWorld {
+  const cursor = opened(sim);
+  for (const to of [110, 120]) {
+    cursor.advance(to as Position, { taken: 10 });
+    cursor.sync();
+  }
+  cursor.close();
+  return sim;
+}
+function about(cursor: Cursor) {
+  const { origin, position, durable, start, generation, counts } = cursor;
+  return { origin, position, durable, start, generation, taken: counts.taken };
+}
+
+Deno.test("a new cursor begins where a new destination does, with nothing counted, and is durable", () => {
+  const sim = new SimWorld(1);
+  const cursor = opened(sim);
+  assert.deepEqual(about(cursor), { origin: "new", position: 100, durable: 100, start: 100, generation: 1, taken: 0 });
+  sim.cutPower();
+  assert.deepEqual(about(opened(sim)), { ...about(cursor), origin: "whole" });
+});
+
+Deno.test("a cursor says where it was, what it counted and in which generation", () => {
+  const sim = new SimWorld(1);
+  const cursor = opened(sim);
+  cursor.restart(50 as Position);
+  const counts = { taken: 1, filtered: 2, sampled: 3, dead: 4, skipped: 5, expired: 6, overwritten: 7, damaged: 8 };
+  cursor.advance(86 as Position, counts);
+  cursor.pause(true);
+  sim.cutPower();
+  const again = opened(sim);
+  assert.deepEqual(about(again), { origin: "whole", position: 86, durable: 86, start: 50, generation: 2, taken: 1 });
+  assert.deepEqual([again.counts, again.paused], [counts, true]);
+  assert.equal(peekCursor(sim.files, "data", "out")!.position, 86);
+});
+
+Deno.test("P2: a step that does not give every message a verdict is refused", () => {
+  const cursor = opened(new SimWorld(1));
+  assert.throws(() => cursor.advance(103 as Position, { taken: 2 }), /2 verdicts were given/);
+  assert.throws(() => cursor.advance(101 as Position, { taken: 1, dead: 1 }), /2 verdicts/);
+  cursor.advance(103 as Position, { taken: 2, dead: 1 });
+  assert.deepEqual(cursor.counts, { ...none, taken: 2, dead: 1 });
+});
+
+Deno.test("P13: how far a cursor is durably moves only with a sync that succeeded", () => {
+  const sim = new SimWorld(1);
+  const cursor = opened(sim);
+  cursor.advance(110 as Position, { taken: 10 });
+  assert.deepEqual([cursor.position, cursor.durable], [110, 100]);
+  sim.failNth(1, "EIO", { kinds: ["sync"] });
+  assert.throws(() => cursor.sync(), (problem) => codeOf(problem) === "EIO");
+  assert.equal(cursor.durable, 100);
+  cursor.sync();
+  assert.equal(cursor.durable, 110);
+  sim.cutPower();
+  assert.equal(opened(sim).position, 110);
+});
+
+Deno.test("P13: what a killed program left in the cache alone is made durable before anybody goes by it", () => {
+  for (let seed = 0; seed < 30; seed++) {
+    const sim = new SimWorld(seed);
+    const cursor = opened(sim);
+    cursor.advance(110 as Position, { taken: 10 });
+    sim.failNth(1, "EIO", { kinds: ["sync"] });
+    assert.throws(() => cursor.sync());
+    sim.killProcess();
+    const { durable } = opened(sim);
+    sim.cutPower();
+    assert.ok(opened(sim).position >= durable);
+  }
+});
+
+Deno.test("P9: a cursor whose last slot is torn goes back by one step", () => {
+  const sim = atTwenty();
+  const newer = [0, 4096].find((slot) => new DataView(sim.fileBytes(path).buffer).getUint8(slot + 8) === 3)!;
+  sim.flipByte(path, newer + 50);
+  assert.deepEqual(about(opened(sim)), { ...about(opened(atTwenty())), position: 110, durable: 110, taken: 10 });
+});
+
+Deno.test("P9: a stale cursor is gone by: that costs copies", () => {
+  const sim = new SimWorld(1);
+  opened(sim).close();
+  const stale = sim.fileBytes(path);
+  atTwenty(sim);
+  sim.writeFile(path, stale);
+  assert.deepEqual([opened(sim).origin, opened(sim).position], ["whole", 100]);
+});
+
+const unreadable: Readonly<Record<string, (sim: SimWorld) => void>> = {
+  "of no bytes": (sim) => sim.truncateFile(path, 0),
+  "full of zeros": (sim) => sim.writeFile(path, new Uint8Array(8192)),
+  "with two damaged slots": (sim) => [0, 4096].forEach((slot) => sim.flipByte(path, slot + 50)),
+  "of garbage": (sim) => sim.writeFile(path, new Uint8Array(8192).fill(0xa5)),
+  "longer than it should be, and garbage": (sim) => sim.writeFile(path, new Uint8Array(20_000).fill(1)),
+  "of another node": (sim) => otherNode(sim),
+  "of another destination": (sim) => otherDestination(sim),
+};
+
+function otherNode(sim: SimWorld): void {
+  sim.files.remove(path);
+  const places = { fresh: 999_999 as Position, lost: 0 as Position };
+  openCursor(sim.boot(), "data", "out", "fedcba9876543210", places).close();
+}
+function otherDestination(sim: SimWorld): void {
+  const places = { fresh: 999_999 as Position, lost: 0 as Position };
+  openCursor(sim.boot(), "data", "other", node, places).close();
+  sim.copyFile("data/cursors/other", path);
+}
+
+for (const [how, damage] of Object.entries(unreadable)) {
+  Deno.test(`P9: a cursor ${how} goes back to where it certainly was, and a copy is set aside`, () => {
+    const sim = atTwenty();
+    damage(sim);
+    const before = sim.fileBytes(path);
+    assert.deepEqual(about(opened(sim)), {
+      origin: "damaged",
+      position: 40,
+      durable: 40,
+      start: 40,
+      generation: 1,
+      taken: 0,
+    });
+    const [copy] = quarantined(sim);
+    assert.match(copy!, /^out-[0-9a-f]{8}\.bad$/);
+    assert.deepEqual(sim.fileBytes(`data/quarantine/${copy}`), before);
+    assert.equal(opened(sim).origin, "whole", "it is whole again");
+  });
+}
+
+Deno.test("P9: a cursor that is lost begins like that of a new destination", () => {
+  const sim = atTwenty();
+  sim.files.remove(path);
+  assert.deepEqual([opened(sim).origin, opened(sim).position], ["new", 100]);
+});
+
+Deno.test("P8: no state of a cursor's file stops the start of the log, or moves its end", async () => {
+  for (const [how, damage] of Object.entries({ ...unreadable, lost: (sim: SimWorld) => sim.files.remove(path) })) {
+    const sim = new SimWorld(2);
+    const trial = new Trial(sim);
+    await trial.append("a", "b");
+    trial.cursor("out").close();
+    await trial.close();
+    damage(sim);
+    const again = new Trial(sim);
+    assert.deepEqual(again.writer.recovered.damages, [], how);
+    assert.equal(await again.append("c"), 2, how);
+  }
+});
+
+Deno.test("P11: a cursor ahead of the log is believed, and what is missing before it is named", async () => {
+  const sim = new SimWorld(2);
+  const trial = new Trial(sim);
+  await trial.append("a", "b");
+  const cursor = trial.cursor("out");
+  cursor.advance(5 as Position, { taken: 5 });
+  cursor.sync();
+  await trial.close();
+  const again = new Trial(sim);
+  assert.deepEqual(again.writer.recovered.damages, [{
+    position: 2,
+    count: 3,
+    what: "accepted messages are missing at the end of the log",
+  }]);
+  assert.deepEqual(again.read(5), []);
+  assert.equal(await again.append("c"), 5);
+  const [item] = again.read(5);
+  assert.deepEqual(item && "bytes" in item && item.bytes, bytesOf("c"));
+});
+
+Deno.test("peekCursors tells where each readable cursor of a node is, and changes nothing", () => {
+  const sim = atTwenty();
+  otherNodeBeside(sim);
+  sim.writeFile("data/cursors/garbage", new Uint8Array(8192).fill(7));
+  const before = sim.filesUnder("data").map((path) => sim.fileBytes(path));
+  assert.deepEqual([...peekCursors(sim.files, "data", node)], [["out", 120]]);
+  assert.deepEqual([...peekCursors(sim.files, "data").keys()], ["foreign", "out"]);
+  assert.deepEqual(sim.filesUnder("data").map((path) => sim.fileBytes(path)), before);
+  assert.deepEqual([...peekCursors(sim.files, "nowhere")], []);
+});
+
+function otherNodeBeside(sim: SimWorld): void {
+  const places = { fresh: 999_999 as Position, lost: 0 as Position };
+  openCursor(sim.boot(), "data", "foreign", "fedcba9876543210", places).close();
+}

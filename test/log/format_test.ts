@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Commit } from "../../src/log/commit.ts";
+import {
+  chainStart,
+  commitHeaderBytes,
+  decodeCommitHeader,
+  decodeSegmentHeader,
+  encodeSegmentHeader,
+  getWhole,
+  parseSegmentName,
+  payloadBytesMax,
+  putWhole,
+  randomId,
+  readRecords,
+  type RecordFound,
+  recordHeaderBytes,
+  Salt,
+  salvageRecords,
+  sealCommit,
+  type SegmentHeader,
+  segmentHeaderBytes,
+  segmentName,
+} from "../../src/log/format.ts";
+import type { Position } from "../../src/log/mod.ts";
+import { chance } from "../sim/chance.ts";
+
+const plain = { noNullPrototype: true };
+const position = fc.maxSafeNat().map((n) => n as Position);
+const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+const id = fc.stringMatching(/^[0-9a-f]{15}[1-9a-f]$/);
+const header: fc.Arbitrary<SegmentHeader> = fc.record({
+  node: id,
+  segment: id,
+  base: position,
+  epoch: u32,
+  sequence: u32,
+  created: fc.nat(2 ** 42),
+  previous: fc.option(fc.record({ segment: id, length: fc.maxSafeNat(), chain: u32, end: position }, plain), {
+    nil: undefined,
+  }),
+}, plain);
+const entry = fc.record({ bytes: fc.uint8Array({ maxLength: 300 }), count: fc.integer({ min: 1, max: 1000 }) }, plain);
+const place = fc.record({ segment: id, offset: fc.nat(2 ** 30).map((n) => n * 8), chain: u32 });
+const stamp = { time: 1_772_366_400_000, epoch: 3 };
+
+interface Placed {
+  readonly segment: string;
+  readonly offset: number;
+  readonly chain: number;
+}
+
+/** A commit of these entries for that place. */
+function sealed(
+  entries: readonly { bytes: Uint8Array; count: number }[],
+  { segment, offset, chain }: Placed,
+  first = 7,
+) {
+  const commit = new Commit();
+  commit.first = first as Position;
+  for (const { bytes, count } of entries) commit.add(bytes, count);
+  return commit.seal({ salt: new Salt(segment), offset, chain }, stamp.time, stamp.epoch).bytes.slice();
+}
+
+function recordsOf(bytes: Uint8Array, { segment, offset }: Placed): RecordFound[] | undefined {
+  const salt = new Salt(segment);
+  const header = decodeCommitHeader(bytes, 0, salt, offset);
+  return header && readRecords(bytes.subarray(commitHeaderBytes), header, salt, offset + commitHeaderBytes);
+}
+
+Deno.test("a segment's header is read as it was written", () => {
+  fc.assert(fc.property(header, (header) => {
+    const bytes = encodeSegmentHeader(header);
+    assert.equal(bytes.length, segmentHeaderBytes);
+    assert.deepEqual(decodeSegmentHeader(bytes, header.segment), header);
+    assert.equal(typeof chainStart(bytes), "number");
+  }));
+});
+
+Deno.test("a segment's header with any flipped bit, or under another id, is damaged", () => {
+  const bytes = encodeSegmentHeader(fc.sample(header, { numRuns: 1, seed: 1 })[0]!);
+  const { segment } = fc.sample(header, { numRuns: 1, seed: 1 })[0]!;
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const copy = bytes.slice();
+    copy[bit >> 3]! ^= 1 << (bit & 7);
+    assert.equal(decodeSegmentHeader(copy, segment), "damaged", `bit ${bit}`);
+  }
+  assert.equal(decodeSegmentHeader(bytes, "0123456789abcdef"), "damaged");
+  assert.equal(decodeSegmentHeader(bytes.subarray(0, 127), segment), "damaged");
+});
+
+Deno.test("a commit is read as it was written, at any place and of any size", () => {
+  fc.assert(fc.property(fc.array(entry, { maxLength: 20 }), place, position, (entries, place, first) => {
+    fc.pre(first + 20_000 < Number.MAX_SAFE_INTEGER);
+    const bytes = sealed(entries, place, first);
+    assert.equal(bytes.length % 8, 0);
+    const head = decodeCommitHeader(bytes, 0, new Salt(place.segment), place.offset)!;
+    assert.deepEqual(
+      [head.first, head.time, head.epoch, head.chain, head.length],
+      [first, stamp.time, stamp.epoch, place.chain, bytes.length - commitHeaderBytes],
+    );
+    assert.equal(head.count, entries.reduce((sum, { count }) => sum + count, 0));
+    const records = recordsOf(bytes, place)!;
+    assert.deepEqual(records.map(({ bytes, count }) => ({ bytes, count })), entries);
+    let next: number = first;
+    for (const { position, count } of records) {
+      assert.equal(position, next);
+      next += count;
+    }
+  }));
+});
+
+Deno.test("P3: a commit at another offset, or under another segment's id, is none", () => {
+  fc.assert(fc.property(fc.array(entry, { maxLength: 3 }), place, place, (entries, here, there) => {
+    fc.pre(here.segment !== there.segment && here.offset !== there.offset);
+    const bytes = sealed(entries, here);
+    assert.equal(recordsOf(bytes, { ...here, offset: there.offset }), undefined);
+    assert.equal(recordsOf(bytes, { ...here, segment: there.segment }), undefined);
+    assert.equal(recordsOf(bytes, { ...here, offset: here.offset + 8 }), undefined);
+    const salt = new Salt(there.segment);
+    const found = salvageRecords(
+      bytes.subarray(commitHeaderBytes),
+      { first: 7 as Position, count: 9 },
+      salt,
+      here.offset,
+    );
+    assert.ok(found.every((record) => record.bytes === undefined), "nor are its records");
+  }));
+});
+
+Deno.test("a commit's header with any flipped bit is none", () => {
+  const where = { segment: "00000000000000ab", offset: 4096, chain: 5 };
+  const bytes = sealed([{ bytes: new Uint8Array([1, 2, 3]), count: 2 }], where);
+  for (let bit = 0; bit < commitHeaderBytes * 8; bit++) {
+    const copy = bytes.slice();
+    copy[bit >> 3]! ^= 1 << (bit & 7);
+    assert.equal(recordsOf(copy, where), undefined, `bit ${bit}`);
+  }
+});
+
+Deno.test("a page of zeros is unwritten under every id and at every offset", () => {
+  const zeros = new Uint8Array(4096);
+  fc.assert(fc.property(place, ({ segment, offset }) => {
+    const salt = new Salt(segment);
+    assert.equal(decodeCommitHeader(zeros, 0, salt, offset), undefined);
+    assert.equal(decodeSegmentHeader(zeros, segment), "damaged");
+    const found = salvageRecords(zeros, { first: 0 as Position, count: 5 }, salt, offset);
+    assert.deepEqual(found, [{ position: 0, count: 5, bytes: undefined }]);
+  }));
+});
+
+Deno.test("a length that no commit can have is refused before anything is allocated for it, though its checksum is right", () => {
+  const salt = new Salt("00000000000000ab");
+  for (
+    const [length, taken] of [[payloadBytesMax, true], [payloadBytesMax + 8, false], [2 ** 32 - 8, false]] as const
+  ) {
+    const bytes = new Uint8Array(commitHeaderBytes);
+    const { time, epoch } = stamp;
+    sealCommit(bytes, { length, count: 1, first: 0 as Position, time, epoch, chain: 0, flags: 0 }, salt, 4096);
+    assert.equal(decodeCommitHeader(bytes, 0, salt, 4096) !== undefined, taken, `${length} bytes`);
+  }
+});
+
+Deno.test("P8: of a commit with a damaged payload every whole record is read, at its own position", () => {
+  const where = { segment: "00000000000000ab", offset: 4096, chain: 5 };
+  const texts = ["one", "two", "three", "four", "five"];
+  const bytes = sealed(texts.map((text) => ({ bytes: new TextEncoder().encode(text), count: 3 })), where, 100);
+  const touched = new Set<string>();
+  for (let at = commitHeaderBytes; at < bytes.length; at++) {
+    const copy = bytes.slice();
+    copy[at]! ^= 16;
+    const records = recordsOf(copy, where)!;
+    const read = records.filter((record) => record.bytes !== undefined);
+    assert.ok(read.length >= texts.length - 1, `byte ${at}`);
+    for (const { bytes, position } of read) {
+      assert.equal(new TextDecoder().decode(bytes), texts[(position - 100) / 3]);
+    }
+    touched.add(
+      records.filter(({ bytes }) => bytes === undefined).map(({ position, count }) => `${position} ${count}`).join(),
+    );
+  }
+  assert.deepEqual([...touched].sort(), ["", "100 3", "103 3", "106 3", "109 3", "112 3"]);
+});
+
+Deno.test("P8: damage in two places of a commit costs nothing that lies between them", () => {
+  const where = { segment: "00000000000000ab", offset: 4096, chain: 5 };
+  const bytes = sealed([1, 2, 3, 4, 5].map((n) => ({ bytes: new Uint8Array([n]), count: n })), where, 0);
+  bytes[commitHeaderBytes + recordHeaderBytes]! ^= 1;
+  bytes[commitHeaderBytes + 3 * 24 + recordHeaderBytes]! ^= 1;
+  assert.deepEqual(
+    recordsOf(bytes, where)!.map(({ position, count, bytes }) => [position, count, bytes?.[0]]),
+    [[0, 1, undefined], [1, 2, 2], [3, 3, 3], [6, 4, undefined], [10, 5, 5]],
+  );
+});
+
+Deno.test("positions are read right where their lower half begins anew", () => {
+  const where = { segment: "00000000000000ab", offset: 4096, chain: 5 };
+  const first = 3 * 2 ** 32 - 2;
+  const bytes = sealed([1, 2, 3].map((n) => ({ bytes: new Uint8Array([n]), count: 2 })), where, first);
+  bytes[commitHeaderBytes + recordHeaderBytes]! ^= 1;
+  assert.deepEqual(recordsOf(bytes, where)!.map(({ position }) => position), [first, first + 2, first + 4]);
+});
+
+Deno.test("bytes made to look like endless records do not keep a salvage for long", () => {
+  const bytes = new Uint8Array(4 << 20);
+  new Uint32Array(bytes.buffer).fill(2 << 20);
+  const begin = performance.now();
+  salvageRecords(bytes, { first: 0 as Position, count: 2 ** 31 }, new Salt("00000000000000ab"), 4096);
+  assert.ok(performance.now() - begin < 5000);
+});
+
+Deno.test("a segment's name says its base and its id, and no other name is taken for one", () => {
+  fc.assert(fc.property(position, id, (base, segment) => {
+    const name = segmentName(base, segment);
+    assert.deepEqual(parseSegmentName(name), { base, segment });
+    for (const other of [`${name}.del`, `x${name}`, name.replace(".seg", ".tmp"), name.toUpperCase(), name.slice(1)]) {
+      assert.equal(parseSegmentName(other), undefined);
+    }
+  }));
+});
+
+Deno.test("segments sort by base as their names do", () => {
+  const names = [9, 10, 99, 100, 2 ** 52].map((base) => segmentName(base, "00000000000000ab"));
+  assert.deepEqual(names.toSorted(), names);
+});
+
+Deno.test("whole numbers up to 2^53 are kept", () => {
+  const view = new DataView(new ArrayBuffer(8));
+  fc.assert(fc.property(fc.maxSafeNat(), (value) => {
+    putWhole(view, 0, value);
+    assert.equal(getWhole(view, 0), value);
+    assert.equal(view.getBigUint64(0, true), BigInt(value));
+  }));
+});
+
+Deno.test("a random id has 16 hex digits and is never zero", () => {
+  const random = chance(1);
+  const ids = Array.from({ length: 1000 }, () => randomId(random));
+  assert.ok(ids.every((id) => /^[0-9a-f]{16}$/.test(id)));
+  assert.equal(new Set(ids).size, 1000);
+  let calls = 0;
+  assert.equal(randomId(() => calls++ < 4 ? 0 : 0.5), "8000800080008000");
+});
