@@ -3,6 +3,7 @@
  * extensions and trailers are checked, bounded and dropped. Pure and incremental.
  */
 import { isTokenByte, isValueByte } from "./head.ts";
+import { TooLarge } from "./http.ts";
 
 const sizeDigitsMax = 8;
 const extensionMax = 256;
@@ -36,7 +37,12 @@ export class ChunkedBody {
   /** One piece with room at its end: a part for each chunk would let chunks of one byte take a hundred times their size. */
   #bytes = new Uint8Array(0);
   #length = 0;
+  readonly #limit: number;
 
+  /** `limit` is the most bytes of data. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
   get done(): boolean {
     return this.#state === "done";
   }
@@ -44,15 +50,11 @@ export class ChunkedBody {
   get length(): number {
     return this.#length;
   }
-  /** With what the present chunk still is to bring. */
-  get announced(): number {
-    return this.#length + this.#left;
-  }
   get whole(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Takes bytes; returns how many belonged to the body. Throws `BadChunk`. */
+  /** Takes bytes; returns how many belonged to the body. Throws `BadChunk`, or `TooLarge` as soon as a size says so. */
   take(bytes: Uint8Array): number {
     let at = 0;
     while (at < bytes.length && this.#state !== "done") {
@@ -85,7 +87,7 @@ export class ChunkedBody {
       case "extension":
         return this.#extension(byte);
       case "sizeEnd":
-        return this.#expect(byte, lf, this.#left > 0 ? "data" : "trailer");
+        return this.#sizeEnd(byte);
       case "dataCr":
         return this.#expect(byte, cr, "dataLf");
       case "dataLf":
@@ -115,6 +117,11 @@ export class ChunkedBody {
     if (byte === cr) this.#to("sizeEnd");
     else if (byte === semicolon) this.#skip("extension", extensionMax);
     else throw new BadChunk("A chunk's size is no hex number");
+  }
+
+  #sizeEnd(byte: number): void {
+    this.#expect(byte, lf, this.#left > 0 ? "data" : "trailer");
+    if (this.#length + this.#left > this.#limit) throw new TooLarge("The body is beyond the limit");
   }
 
   #extension(byte: number): void {

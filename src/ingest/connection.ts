@@ -263,10 +263,9 @@ export class Connection {
   }
 
   async #chunked(head: Head, limit: number): Promise<Uint8Array> {
-    const body = new ChunkedBody();
+    const body = new ChunkedBody(limit);
     for (let before = 0;; before = body.length) {
       this.#from += body.take(this.#buffer.subarray(this.#from, this.#to));
-      if (body.announced > limit) throw new TooLarge("The body is beyond the limit");
       if (body.done) return body.whole;
       this.#came(body.length - before);
       // The routes still look at the bytes of the head.

@@ -137,6 +137,8 @@ export function earlyProblem(bytes: Bytes, from: number, to: number, looked: num
   while (lineEnd > looked && bytes[lineEnd - 1] !== lf) lineEnd--;
   const tooLong = to - from > headLimits.head;
   if (lineEnd > looked) return parseLines(new Head(bytes), from, lineEnd) ?? (tooLong ? tooLarge : undefined);
+  // Half of an empty line, which may stand before a request.
+  if (to - from === 1 && bytes[from] === cr) return undefined;
   if (!tooLong) return methodProblem(bytes, from, methodEnd(bytes, from, to), to);
   // A request line that alone is as long as that has something worse.
   return bytes.subarray(from, to).includes(lf) ? tooLarge : parseLines(new Head(bytes), from, to);

@@ -153,6 +153,9 @@ class Start {
         const where = `at byte ${seal.length} of ${tail.name}`;
         this.notes.push(`an unfinished commit ${where} is left out: it was never accepted`);
       }
+      if (tail.unreadable > 0) {
+        this.notes.push(`the disk does not give all of segment ${tail.name}: messages at its end may be missing`);
+      }
       return { seal, undecided: last && undecided(tail, last) };
     });
   }

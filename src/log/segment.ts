@@ -48,6 +48,8 @@ export class Segment {
   #window = new Uint8Array(0);
   #windowAt = 0;
   #chunkBytes = firstChunkBytes;
+  /** Blocks that the disk would not give. */
+  unreadable = 0;
 
   private constructor(file: OpenFile, name: string, header: SegmentHeader | undefined) {
     const parsed = parseSegmentName(name)!;
@@ -86,7 +88,9 @@ export class Segment {
     if (from < 0 || from + length > this.#window.length) {
       const wanted = new Uint8Array(Math.max(length, this.#chunkBytes));
       this.#chunkBytes = Math.min(chunkBytes, 2 * this.#chunkBytes);
-      this.#window = wanted.subarray(0, readThrough(this.#file, offset, wanted));
+      const { count, lost } = readThrough(this.#file, offset, wanted);
+      this.#window = wanted.subarray(0, count);
+      this.unreadable += lost;
       this.#windowAt = offset;
       return this.#window.subarray(0, length);
     }
@@ -196,21 +200,23 @@ function indexOfMagic(bytes: Uint8Array, from: number): number {
 }
 
 /** Reads as far as the file goes; blocks that the disk will not give are taken as zeros, which no checksum accepts. */
-function readThrough(file: OpenFile, at: number, into: Uint8Array): number {
+function readThrough(file: OpenFile, at: number, into: Uint8Array): { count: number; lost: number } {
   try {
-    return file.read(at, into);
+    return { count: file.read(at, into), lost: 0 };
   } catch (problem) {
     if (codeOf(problem) !== "EIO") throw problem;
   }
-  const length = Math.min(into.length, Math.max(0, file.size() - at));
-  for (let done = 0; done < length; done += blockBytes) {
-    const block = into.subarray(done, Math.min(done + blockBytes, length));
+  const count = Math.min(into.length, Math.max(0, file.size() - at));
+  let lost = 0;
+  for (let done = 0; done < count; done += blockBytes) {
+    const block = into.subarray(done, Math.min(done + blockBytes, count));
     try {
       file.read(at + done, block);
     } catch (problem) {
       if (codeOf(problem) !== "EIO") throw problem;
       block.fill(0);
+      lost++;
     }
   }
-  return length;
+  return { count, lost };
 }

@@ -3,7 +3,8 @@
  * commit overwrites blocks that are there; and the ballast, which is given up when the disk is full so that cursors, dead letters
  * and an orderly stop still work.
  */
-import { codeOf, type Files, isNoSpace, join, type World } from "../os/world.ts";
+import { codeOf, type Files, join, type World } from "../os/world.ts";
+import { removeLeftovers } from "./directory.ts";
 import { parseSegmentName, randomId } from "./format.ts";
 
 export const sparesMax = 4;
@@ -103,7 +104,7 @@ class Keeper {
       files.rename(temporary, join(this.#logDir, name));
       files.syncDir(this.#logDir);
     } catch (problem) {
-      if (isNoSpace(problem)) files.remove(temporary);
+      removeLeftovers(files, this.#logDir, [`${name}.tmp`]);
       throw problem;
     } finally {
       file.close();

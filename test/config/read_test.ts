@@ -7,7 +7,7 @@ const kinds: Record<string, Fields> = {
   file: { dir: text("where the files go", "<data>/out") },
   kafka: {
     brokers: list("brokers to ask first"),
-    linger: duration("how long to gather", "5ms"),
+    gather: duration("how long to gather", "5ms"),
     password: secret(optional(text("of the user"))),
     retries: secret(whole("a secret number", 3)),
   },
@@ -53,7 +53,7 @@ Deno.test("any configured destination replaces the default one", () => {
   assert.deepEqual(config.destination.map(({ name }) => name), ["bus"]);
   assert.deepEqual(config.destination[0]!.options, {
     brokers: ["k:9092"],
-    linger: 5,
+    gather: 5,
     password: undefined,
     retries: 3,
   });
@@ -253,7 +253,7 @@ Deno.test("a trusted proxy that is no address is refused", () => {
 
 Deno.test("an unknown key of a destination is refused with the nearest name, its adaptor's included", () => {
   refused(
-    bus.replace("brokers", "linger = '1s'\nbrokres").replace("[[", "\n\n[["),
+    bus.replace("brokers", "gather = '1s'\nbrokres").replace("[[", "\n\n[["),
     'Cannot read sparkngin.toml: line 7: unknown key "brokres" in [[destination]] "bus"; did you mean "brokers"?',
     { kinds: { ...kinds, kafka: { ...kinds.kafka, brokers: optional(list("brokers")) } } },
   );
@@ -274,8 +274,8 @@ Deno.test("a key that a destination needs is asked for, with its help", () => {
 
 Deno.test("a wrong value of a destination is shown with what was expected", () => {
   refused(
-    `${bus}linger = 3`,
-    'Cannot read sparkngin.toml: line 5: "linger" in [[destination]] "bus" is 3; ' +
+    `${bus}gather = 3`,
+    'Cannot read sparkngin.toml: line 5: "gather" in [[destination]] "bus" is 3; ' +
       'expected a duration such as "30s" or "24h"',
   );
 });

@@ -1,4 +1,5 @@
 /** The other end of a connection, in memory: sends bytes in chosen pieces, takes answers as slowly as it likes, keeps them. */
+import { Buffer } from "node:buffer";
 import type { ByteStream } from "../../src/ingest/connection.ts";
 import { Connection } from "../../src/ingest/connection.ts";
 import type { Answer, HttpRequest } from "../../src/ingest/http.ts";
@@ -11,8 +12,9 @@ export function bytesOf(text: string): Uint8Array {
   return bytes;
 }
 
-const latin1 = new TextDecoder("latin1");
-export const textOf = (bytes: Uint8Array): string => latin1.decode(bytes);
+export function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+}
 
 class BadResource extends Error {
   override readonly name = "BadResource";
@@ -29,8 +31,10 @@ export class Client implements ByteStream {
   /** The server writes no more. */
   finished = false;
   closed = false;
-  /** Reads that the server waits for. */
-  reading = 0;
+  /** Bytes that the server has room for, in the read that waits or was last. */
+  room = 0;
+  /** Fails the next read. */
+  trouble: Error | undefined;
   #pieces: Uint8Array[] = [];
   #ended = false;
   #arrived = Promise.withResolvers<void>();
@@ -39,6 +43,12 @@ export class Client implements ByteStream {
     for (const piece of pieces) {
       if (piece.length > 0) this.#pieces.push(typeof piece === "string" ? bytesOf(piece) : piece);
     }
+    if (this.#pieces.length > 0) this.#arrived.resolve();
+    return this;
+  }
+  /** Goes away without a word. */
+  reset(): this {
+    this.trouble = Object.assign(new Error("Connection reset by peer"), { code: "ECONNRESET" });
     this.#arrived.resolve();
     return this;
   }
@@ -49,16 +59,16 @@ export class Client implements ByteStream {
     return this;
   }
   async read(into: Uint8Array): Promise<number | null> {
-    this.reading++;
-    while (this.#pieces.length === 0 && !this.#ended && !this.closed) await this.#arrived.promise;
-    this.reading--;
+    this.room = into.length;
+    while (this.#pieces.length === 0 && !this.#ended && !this.closed && !this.trouble) await this.#arrived.promise;
     if (this.closed) throw new BadResource();
+    if (this.trouble) throw this.trouble;
     const piece = this.#pieces.shift();
     if (piece === undefined) return null;
     const count = Math.min(piece.length, into.length);
-    // What lies behind the bytes that came is anybody's: nobody may rely on it.
-    into.fill(0x0a);
     into.set(piece.subarray(0, count));
+    // What lies behind the bytes that came is anybody's: nobody may rely on it.
+    Uint8Array.prototype.fill.call(into, 0x0a, count, count + 100);
     if (count < piece.length) this.#pieces.unshift(piece.subarray(count));
     if (this.#pieces.length === 0) this.#arrived = Promise.withResolvers();
     return count;

@@ -1,7 +1,16 @@
 /** Undamaged logs for tests that damage them, and what they held. */
 import type { Position } from "../../src/log/mod.ts";
 import { SimWorld } from "../sim/world.ts";
-import { type CommitPlace, commitsOf, destinationsAt, type Image, imageOf, type Item, type Settings, Trial } from "./trial.ts";
+import {
+  type CommitPlace,
+  commitsOf,
+  destinationsAt,
+  type Image,
+  imageOf,
+  type Item,
+  type Settings,
+  Trial,
+} from "./trial.ts";
 
 export interface Written {
   readonly image: Image;

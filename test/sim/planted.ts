@@ -13,8 +13,8 @@ export const planted: readonly Planted[] = [
   {
     name: "a commit is never synced",
     file: "src/log/writer.ts",
-    find: "    live.file.sync();\n    this.#syncMs",
-    replace: "    this.#syncMs",
+    find: "    live.file.sync();\n    this.#unsealed",
+    replace: "    this.#unsealed",
   },
   {
     name: "messages are accepted before the sync",
@@ -131,13 +131,13 @@ export const planted: readonly Planted[] = [
   {
     name: "refused messages are dropped",
     file: "src/deliver/pump.ts",
-    find: "      if (result.refused.length > 0) await",
-    replace: "      if (result.refused.length < 0) await",
+    find: "      if (result.refused.length > 0) {",
+    replace: "      if (result.refused.length < 0) {",
   },
   {
     name: "dead letters are stored again after a crash",
     file: "src/deliver/dead_letters.ts",
-    find: "if (position >= options.cursor) this.#stored.add(position);",
+    find: "if (position >= cursor) this.#stored.add(position);",
     replace: "if (position < 0) this.#stored.add(position);",
   },
   {

@@ -201,13 +201,12 @@ export class Node {
   }
 
   async #operate(whim: () => number): Promise<void> {
-    const orders: readonly Order[] = [{ do: "pause" }, { do: "resume" }, { do: "resume" }, {
-      do: "rewind",
-      to: "oldest",
-    }];
     while (!this.#stop.signal.aborted) {
       await this.#setup.world.clock.sleep(whim() * 1500, this.#stop.signal);
-      const { control } = this.pumps[Math.floor(whim() * this.pumps.length)]!;
+      const { control, cursor } = this.pumps[Math.floor(whim() * this.pumps.length)]!;
+      // Into the middle of an entry, as often as not, or to what is no more, which is refused.
+      const to = whim() < 0.3 ? "oldest" : String(Math.floor(cursor.position * (0.5 + whim() / 2)));
+      const orders: readonly Order[] = [{ do: "pause" }, { do: "resume" }, { do: "resume" }, { do: "rewind", to }];
       void control.give(orders[Math.floor(whim() * orders.length)]!);
     }
   }
