@@ -52,16 +52,17 @@ Deno.test("P4 a chunk that is too large is refused when its size is read", () =>
   assert.throws(() => take(new ChunkedBody(10), "6\r\nabcdef\r\n5\r\n"), TooLarge);
 });
 
-Deno.test("P4 one changed byte is refused, or changes nothing but what is said beside the data", () => {
+Deno.test("P4 with one byte changed a body is refused, goes on, or ends where it did", () => {
   const text = "3;a=b\r\nabc\r\n1\r\nd\r\n0\r\nX: y\r\n\r\n";
   for (let at = 0; at < text.length; at++) {
     for (let byte = 0; byte < 256; byte++) {
       const body = new ChunkedBody(100);
+      const changed = text.slice(0, at) + String.fromCharCode(byte) + text.slice(at + 1);
       try {
-        const taken = take(body, text.slice(0, at) + String.fromCharCode(byte) + text.slice(at + 1));
-        assert.ok(!body.done || (taken === text.length && body.length === 4), `${at} ${byte}`);
+        const taken = take(body, changed);
+        assert.equal(taken, text.length, `${at} ${byte}`);
       } catch (problem) {
-        assert.ok(problem instanceof BadChunk || problem instanceof TooLarge, `${problem}`);
+        if (!(problem instanceof BadChunk || problem instanceof TooLarge)) throw problem;
       }
     }
   }

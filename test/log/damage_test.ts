@@ -41,7 +41,7 @@ async function harmed(log: Written, seed: number): Promise<void> {
 }
 
 Deno.test("P3 P8: however much of a log is damaged, a start succeeds and nothing is altered or invented", async () => {
-  for (let seed = 0; seed < 3000; seed++) await harmed(logs[seed % 2]!, seed);
+  for (let seed = 0; seed < 2000; seed++) await harmed(logs[seed % 2]!, seed);
 });
 
 Deno.test("P8: what was undamaged in one place is delivered whatever happened in another", async () => {

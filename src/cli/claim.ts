@@ -1,0 +1,29 @@
+/** [shell] Claiming the data directory for this process, and the sentences for what can be wrong with it. */
+import { claimDirectory, DirectoryBusy, DirectoryRefused } from "../log/mod.ts";
+import { codeOf, isNoSpace, type World } from "../os/world.ts";
+import { CommandError, exitCodes } from "./exit.ts";
+
+/** The node's id. Throws a `CommandError`. */
+export function claim(world: World, dir: string): string {
+  try {
+    return claimDirectory(world, dir, `process ${Deno.pid} on ${Deno.hostname()}`);
+  } catch (problem) {
+    throw explained(problem, dir);
+  }
+}
+
+/** The exit code and the sentence for what can be wrong with the directory. */
+export function explained(problem: unknown, dir: string): CommandError {
+  const text = problem instanceof Error ? problem.message : String(problem);
+  const code = codeOf(problem);
+  if (problem instanceof DirectoryBusy || code === "DirectoryBusy") return new CommandError(exitCodes.locked, text);
+  if (problem instanceof DirectoryRefused) return new CommandError(exitCodes.badData, text);
+  if (isNoSpace(problem)) return new CommandError(exitCodes.diskFull, `Cannot start in "${dir}": the disk is full`);
+  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOENT", "EEXIST"].includes(code)) {
+    return new CommandError(
+      exitCodes.notWritable,
+      `Cannot write to directory "${dir}": ${text}; check its owner and rights`,
+    );
+  }
+  return new CommandError(exitCodes.unexpected, `Cannot start in "${dir}": ${text}`, { cause: problem });
+}

@@ -1,0 +1,71 @@
+/** [shell] Main's side of the intake thread: orders in, news out. */
+import { type MessagePort, Worker } from "node:worker_threads";
+import type { IntakeJob, IntakeNews, IntakeOrder } from "../ingest/thread.ts";
+import { codeOf } from "../os/world.ts";
+import { CommandError, exitCodes } from "./exit.ts";
+
+/** What the thread found in the log. */
+export type Recovery = Extract<IntakeNews, { kind: "recovered" }>;
+
+export class IntakeThread {
+  readonly #worker: Worker;
+  readonly #recovered = Promise.withResolvers<Recovery>();
+  readonly #listening = Promise.withResolvers<string>();
+  readonly #stopped = Promise.withResolvers<void>();
+  onReport: (text: string) => void = () => {};
+  onLogStopped: () => void = () => {};
+  onDeath: (text: string) => void = () => {};
+
+  constructor(workerData: IntakeJob) {
+    this.#worker = new Worker(new URL("../ingest/thread.ts", import.meta.url), { workerData });
+    this.#worker.on("message", (news: IntakeNews) => this.#hear(news));
+    this.#worker.on("error", (problem: Error) => this.#end(problem.message));
+    this.#worker.on("exit", () => this.#end("it ended"));
+    this.#listening.promise.catch(() => {});
+    this.#recovered.promise.catch(() => {});
+  }
+  get recovered(): Promise<Recovery> {
+    return this.#recovered.promise;
+  }
+  async listen(address: string): Promise<string> {
+    this.#order({ kind: "listen" });
+    try {
+      return await this.#listening.promise;
+    } catch (problem) {
+      const reason = codeOf(problem) === "EADDRINUSE" ? "something else listens there" : (problem as Error).message;
+      throw new CommandError(
+        exitCodes.cannotListen,
+        `Cannot listen on ${address}: ${reason}; choose another with http.listen`,
+      );
+    }
+  }
+  addSleeper(number: number, nudges: MessagePort): void {
+    this.#worker.postMessage({ kind: "sleeper", number, nudges } satisfies IntakeOrder, [nudges]);
+  }
+  async stop(): Promise<void> {
+    this.onDeath = () => {};
+    this.#order({ kind: "stop" });
+    await this.#stopped.promise;
+    await this.#worker.terminate();
+  }
+  #order(order: IntakeOrder): void {
+    this.#worker.postMessage(order);
+  }
+  #hear(news: IntakeNews): void {
+    if (news.kind === "recovered") this.#recovered.resolve(news);
+    if (news.kind === "listening") this.#listening.resolve(news.address);
+    if (news.kind === "report") this.onReport(news.text);
+    if (news.kind === "logStopped") this.onLogStopped();
+    if (news.kind === "stopped") this.#stopped.resolve();
+    if (news.kind === "failed") this.#fail(Object.assign(new Error(news.text), { code: news.code }));
+  }
+  #fail(problem: Error): void {
+    this.#recovered.reject(problem);
+    this.#listening.reject(problem);
+    this.#stopped.resolve();
+  }
+  #end(text: string): void {
+    this.#fail(new Error(text));
+    this.onDeath(text);
+  }
+}

@@ -1,0 +1,215 @@
+/** [shell] A running node: its threads started in order, watched, and stopped in order. */
+import type { Config } from "../config/keys.ts";
+import { makeCursors } from "../deliver/cursors.ts";
+import { Supervisor } from "../deliver/supervisor.ts";
+import type { IntakeJob } from "../ingest/thread.ts";
+import { keepSpares, peekMark, type Position, roomFor } from "../log/mod.ts";
+import type { Journal } from "../observe/journal.ts";
+import { type Management, openManagement } from "../observe/management.ts";
+import { renderMetrics } from "../observe/metrics.ts";
+import { goRounds } from "../observe/rounds.ts";
+import { fullStatus, type NodeFacts, notReady } from "../observe/status.ts";
+import { nodeStates, Table } from "../observe/table.ts";
+import type { World } from "../os/world.ts";
+import { explained } from "./claim.ts";
+import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
+import { IntakeThread, type Recovery } from "./intake_thread.ts";
+import { logTail } from "./log_tail.ts";
+import { version } from "./version.ts";
+
+/** After the log has stopped, destinations get so long to take what is safe on disk. */
+const drainMs = 10_000;
+/** A stop takes no longer, whoever hangs. */
+const stopMs = 5000;
+
+export interface NodeParts {
+  readonly receivers: IntakeJob["destinations"];
+  readonly config: Config;
+  readonly world: World;
+  readonly journal: Journal;
+  readonly node: string;
+}
+
+export class RunningNode {
+  readonly #parts: NodeParts;
+  readonly #table: Table;
+  readonly #started: number;
+  readonly #code = Promise.withResolvers<ExitCode>();
+  readonly #remembered: ReadonlyMap<string, Position> | undefined;
+  readonly #intake: IntakeThread;
+  #supervisor: Supervisor | undefined;
+  #management: Management | undefined;
+  #stopping: Promise<void> | undefined;
+  readonly #ending = new AbortController();
+  address = "";
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+    const { config, world, node } = parts;
+    this.#table = Table.allocate(config.destination.length);
+    this.#started = world.clock.now();
+    // Before the intake thread writes it anew.
+    this.#remembered = peekMark(world.files, config.data)?.destinations;
+    this.#intake = new IntakeThread({
+      table: this.#table.buffer,
+      dir: config.data,
+      node,
+      version,
+      started: this.#started,
+      http: config.http,
+      log: config.log,
+      destinations: parts.receivers,
+    });
+  }
+
+  get managementAddress(): string {
+    return this.#management?.address ?? "";
+  }
+
+  get stopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  untilStopped(): Promise<ExitCode> {
+    return this.#code.promise;
+  }
+
+  /** Recover, give every destination its cursor, then open the doors. */
+  async start(): Promise<void> {
+    const { config, world, journal, node } = this.#parts;
+    this.#intake.onReport = (text) => journal.say("warning", text);
+    this.#intake.onLogStopped = () => void this.#drain();
+    this.#intake.onDeath = (text) => this.#die(text);
+    this.#onSignals();
+    const recovered = await this.#intake.recovered.catch((problem) => {
+      throw explained(problem, config.data);
+    });
+    this.#tellRecovery(recovered.recovered);
+    makeCursors(world, config.data, {
+      node,
+      destinations: config.destination,
+      remembered: this.#remembered,
+      start: recovered.start,
+      end: recovered.end,
+      report: (destination, text) => journal.say("error", text, { destination }),
+    });
+    this.#supervisor = new Supervisor({
+      world,
+      table: this.#table,
+      dir: config.data,
+      node,
+      destinations: config.destination,
+      addSleeper: (number, nudges) => this.#intake.addSleeper(number, nudges),
+      report: (destination, news) => {
+        if (news.kind === "well") return journal.say("info", "delivers again", { destination });
+        journal.say(news.kind === "lost" ? "error" : "warning", news.text, { destination });
+      },
+    });
+    this.#management = await this.#openManagement();
+    this.#goOn();
+    this.address = await this.#intake.listen(config.http.listen);
+    journal.say("info", "ready", { http: this.address, management: this.managementAddress, node });
+  }
+
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stopAll();
+  }
+
+  async #stopAll(): Promise<void> {
+    const { world } = this.#parts;
+    this.#ending.abort();
+    const parts = [this.#intake.stop(), this.#supervisor?.stop(), this.#management?.shutdown()];
+    await Promise.race([Promise.allSettled(parts), world.clock.sleep(stopMs)]);
+  }
+
+  #onSignals(): void {
+    const { journal } = this.#parts;
+    for (const signal of Deno.build.os === "windows" ? ["SIGINT" as const] : ["SIGINT" as const, "SIGTERM" as const]) {
+      Deno.addSignalListener(signal, () => {
+        if (this.#stopping) Deno.exit(exitCodes.ok); // asked twice: what was accepted is on disk all the same
+        journal.say("info", `stopping on ${signal}`);
+        void this.stop().then(() => {
+          journal.say("info", "stopped");
+          this.#code.resolve(exitCodes.ok);
+        });
+      });
+    }
+  }
+
+  /** The disk has failed: nothing more is taken, what is safe still goes out for a while. */
+  async #drain(): Promise<void> {
+    const { world, journal } = this.#parts;
+    journal.say("error", "the log has stopped; delivering what is on disk, then ending");
+    const end = world.clock.elapsed() + drainMs;
+    while (world.clock.elapsed() < end && this.#isBehind()) await world.clock.sleep(100);
+    await this.stop();
+    this.#code.resolve(exitCodes.logStopped);
+  }
+
+  #isBehind(): boolean {
+    const durable = this.#table.get("durable");
+    return this.#parts.config.destination.some((_, number) => this.#table.destination(number).position < durable);
+  }
+
+  async #die(text: string): Promise<void> {
+    if (this.#stopping) return;
+    this.#parts.journal.say("error", `the intake thread died: ${text}`);
+    this.#table.set("state", nodeStates.indexOf("stopped"));
+    await this.stop();
+    this.#code.resolve(exitCodes.logStopped);
+  }
+
+  #tellRecovery({ damages, notes }: Recovery["recovered"]): void {
+    const { journal } = this.#parts;
+    for (const note of notes) journal.say("warning", note);
+    for (const { position, count, what } of damages) {
+      journal.say("error", what, { first: position, last: position + count - 1, count });
+    }
+  }
+
+  /** In main, which has nothing else to do: intake never waits for it. */
+  #goOn(): void {
+    const { config, world, journal } = this.#parts;
+    const { signal } = this.#ending;
+    const wanted = { segmentBytes: config.log.segment, reserveBytes: config.log.ballast };
+    const { segmentBytes, reserveBytes } = roomFor(world.files.space(config.data), wanted);
+    const failed = (problem: unknown) =>
+      journal.say("error", problem instanceof Error ? problem.message : String(problem));
+    keepSpares(world, config.data, { segmentBytes, ballastBytes: reserveBytes }, signal).catch(failed);
+    goRounds({ world, journal, reserveBytes, facts: () => this.#facts() }, signal).catch(failed);
+  }
+
+  #openManagement(): Promise<Management> {
+    const { config, world, journal, node } = this.#parts;
+    return openManagement({
+      listen: config.management.listen,
+      clock: world.clock,
+      status: () => fullStatus(this.#facts()),
+      metrics: () => renderMetrics(this.#facts()),
+      ready: () => notReady(this.#table),
+      order: (name, order) => this.#supervisor!.order(name, order),
+      tail: logTail({ world, table: this.#table, dir: config.data, node }),
+      report: (problem) => journal.say("error", `management: ${problem instanceof Error ? problem.message : problem}`),
+    }).catch((problem) => {
+      throw new CommandError(exitCodes.cannotListen, (problem as Error).message);
+    });
+  }
+
+  #facts(): NodeFacts {
+    const { config, world, node } = this.#parts;
+    return {
+      version,
+      node,
+      table: this.#table,
+      now: world.clock.now(),
+      started: this.#started,
+      residentBytes: Deno.memoryUsage().rss,
+      destinations: config.destination.map(({ name, kind, required }, number) => ({
+        name,
+        kind,
+        required,
+        lastError: this.#supervisor?.lastErrors[number] ?? "",
+      })),
+    };
+  }
+}
