@@ -298,12 +298,24 @@ const otherCoding: Problem = {
 /** RFC 9112 6.1, 6.3: "chunked" comes last and once, and nothing else is taken. */
 function chunkedBody(head: Head, codings: string): Problem | undefined {
   if (head.old) return bad("HTTP/1.0 has no Transfer-Encoding (RFC 9112 6.1)");
-  const names = codings.toLowerCase().split(/[ \t]*,[ \t]*/);
+  const names = codings.toLowerCase().split(",").map(withoutBlanks);
   const isLast = names.indexOf("chunked") === names.length - 1;
   if (!isLast) return bad('Transfer-Encoding does not end with its only "chunked" (RFC 9112 6.3)');
   if (names.length > 1) return otherCoding;
   head.length = -1;
   return undefined;
+}
+
+/** Not `trim`, to which a hard space is blank, too; and no expression, which would take long for many blanks. */
+function withoutBlanks(text: string): string {
+  let [from, to] = [0, text.length];
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (from < to && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number): boolean {
+  return code === space || code === tab;
 }
 
 function expectation(head: Head): Problem | undefined {

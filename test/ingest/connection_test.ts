@@ -114,6 +114,16 @@ Deno.test("the fields of a request can be read when its body is there", async ()
   }
 });
 
+Deno.test("a head of any length before a body that comes later", async () => {
+  for (let length = 4080; length < 4110; length++) {
+    for (const [head, body] of [[post(2), "{}"], [chunkedPost, "2\r\n{}\r\n0\r\n\r\n"]] as const) {
+      const long = head.replace("Host", `Y: ${"y".repeat(length - head.length - 5)}\r\nHost`);
+      const { client, asked } = await converse([long, body, get]);
+      assert.deepEqual([long.length, statuses(client), asked[0]!.body], [length, [204, 204], "{}"]);
+    }
+  }
+});
+
 Deno.test("a body stays as it is while the next request waits behind it", async () => {
   const bodies: string[] = [];
   const handle: Handle = async (request) => {
@@ -348,6 +358,20 @@ Deno.test("P20 draining answers the request under way, and says that it was the 
   await ended;
   assert.deepEqual([statuses(client), asked.length], [[204], 1]);
   assert.equal(client.replies[0]!.headers.connection, "close");
+});
+
+Deno.test("P20 draining while an answer is written ends the connection behind it", async () => {
+  const { client, connection, ended } = open(() => ({ status: 200, headers: {}, body: "x".repeat(2000) }));
+  const taking = Promise.withResolvers<void>();
+  client.blocked = taking.promise;
+  client.send(get);
+  await quiet();
+  connection.drain();
+  taking.resolve();
+  await quiet();
+  assert.deepEqual([statuses(client), client.finished], [[200], true]);
+  client.end();
+  await ended;
 });
 
 Deno.test("P20 draining waits for a request whose head has begun", async () => {

@@ -105,3 +105,25 @@ Deno.test("P4 a head that is not all there is refused only if the whole would be
     if (early) assert.equal(isProblem(parsed) && parsed.status, early.status);
   }));
 });
+
+Deno.test("P4 a bad line that goes beyond the limit is too large, whole or not", () => {
+  for (const [length, status] of [[32_700, undefined], [32_800, 431]] as const) {
+    const bytes = bytesOf(`GET / HTTP/1.1\r\nX: \0${"y".repeat(length)}\r\n\r\n`);
+    const problems = [parseHead(bytes, 0, bytes.length), earlyProblem(bytes, 0, bytes.length - 2, 0)];
+    for (const problem of problems) assert.equal((problem as Problem).status, status);
+  }
+  const open = bytesOf(`GET / HTTP/1.1\r\nX: \0${"y".repeat(32_800)}`);
+  assert.equal(earlyProblem(open, 0, open.length, 100)!.status, 431);
+});
+
+Deno.test("P4 no field takes long to judge, whatever fills it", () => {
+  const names = ["Host", "Connection", "Transfer-Encoding", "Content-Length", "Expect", "X"];
+  for (const filler of [" ", ",", " ,", "\t", "%", ":", "a", "close ", "close,", "chunked,", "1"]) {
+    for (const name of names) {
+      const text = `GET / HTTP/1.0\r\n${name}: a${filler.repeat(32_000 / filler.length)}a\r\n\r\n`;
+      const begin = performance.now();
+      parse(text);
+      assert.ok(performance.now() - begin < 100, `${name} of ${JSON.stringify(filler)}`);
+    }
+  }
+});

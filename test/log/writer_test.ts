@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { entryBytesMax } from "../../src/log/format.ts";
 import { LogFull, LogStopped, type Position } from "../../src/log/mod.ts";
 import { Segment } from "../../src/log/segment.ts";
@@ -25,6 +26,11 @@ function trace(sim: SimWorld): string[] {
     if (changing.includes(call)) calls.push(`${call} ${name}`);
   };
   return calls;
+}
+
+/** Without a picture of the difference, which takes minutes for megabytes. */
+function areEqual(some: Uint8Array, others: Uint8Array): boolean {
+  return Buffer.from(some).equals(others);
 }
 
 /** The header of a segment's file. */
@@ -65,7 +71,8 @@ Deno.test("P1: a commit of any size stays as it is when others follow it", async
     const trial = new Trial(new SimWorld(1), { segmentBytes: 1 << 20 });
     const entries = sizes.map((size, i) => new Uint8Array(size).fill(i + 1));
     await trial.append(...entries);
-    assert.deepEqual(trial.read().map((item) => "bytes" in item && item.bytes), entries);
+    const same = trial.read().map((item, i) => "bytes" in item && areEqual(item.bytes, entries[i]!));
+    assert.deepEqual(same, sizes.map(() => true), `${sizes}`);
     await trial.close();
   }
 });
