@@ -406,6 +406,17 @@ Deno.test("P7: a commit that may stand on a full disk is not called refused", as
   assert.deepEqual([...seen].sort(), ["sync a,b", "write a", "write a,b"]);
 });
 
+Deno.test("P4: a commit whose failed copy a later seal excludes is refused for certain", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  await trial.append("a");
+  sim.failNth(1, "EIO", { kinds: ["sync"] });
+  sim.failNth(3, "ENOSPC", { kinds: ["write"] }); // after the old segment's and the new one's header
+  await assert.rejects(trial.append("b".repeat(70_000)), LogFull);
+  sim.killProcess();
+  assert.deepEqual(texts(new Trial(sim).read()), ["a"]);
+});
+
 Deno.test("what was refused leaves its positions to others", async () => {
   const sim = new SimWorld(1);
   const trial = new Trial(sim);
