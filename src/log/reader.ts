@@ -101,14 +101,23 @@ export class SegmentReader implements LogReader {
   /** The next entry or gap; what else its commit held goes to `#ahead`. */
   #read(): Item | undefined {
     while (this.#position < this.#mark.position) {
-      const items = this.#segment ? this.#readHere(this.#segment) : this.#findSegment();
-      if (items.length === 0) continue;
+      const [segment, offset] = [this.#segment, this.#offset];
+      const items = segment ? this.#readHere(segment) : this.#findSegment();
+      if (items.length === 0) {
+        // Rather a stop that shows than a thread that turns for ever.
+        if (segment && segment === this.#segment && offset === this.#offset) throw this.#stuck(segment);
+        continue;
+      }
       const last = items.at(-1)!;
       this.#position = last.position + last.count as Position;
       this.#ahead = items;
       return this.#ahead.shift();
     }
     return undefined;
+  }
+
+  #stuck({ name }: Segment): Error {
+    return new Error(`Cannot read on at byte ${this.#offset} of segment ${name}: position ${this.#position} is nowhere`);
   }
 
   /** Items from the current segment, or none after having moved on to another place. */
