@@ -37,6 +37,8 @@ export class DeadLetters {
   readonly #writer: SegmentWriter;
   /** Positions stored that may come again: those at or after the cursor when we opened. */
   readonly #stored = new Set<Position>();
+  /** The log of the letters is open to its end: on a full disk its last commit may be uncertain for a while. */
+  #whole: boolean;
 
   constructor(
     world: World,
@@ -55,6 +57,7 @@ export class DeadLetters {
       destinations: () => new Map(),
       report: options.report,
     });
+    this.#whole = this.#writer.facts().state === "ready";
     this.recall(options.cursor);
   }
 
@@ -69,6 +72,7 @@ export class DeadLetters {
 
   /** Resolves when all of them would survive a power cut. */
   async keep(refused: readonly Refused[], tries: number): Promise<void> {
+    this.#lookAgain();
     const fresh = refused.filter(({ delivery }) => !this.#stored.has(delivery.position));
     if (fresh.length === 0) return;
     const size = fresh.reduce((sum, { delivery }) => sum + delivery.message.data.length, 0);
@@ -80,6 +84,12 @@ export class DeadLetters {
     }
     await this.#writer.durable();
     for (const { delivery } of fresh) this.#stored.add(delivery.position);
+  }
+
+  #lookAgain(): void {
+    if (this.#whole || this.#writer.facts().state !== "ready") return;
+    this.#whole = true;
+    this.recall(0 as Position);
   }
 
   /** All that is stored, oldest first. */

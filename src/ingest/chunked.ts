@@ -1,6 +1,6 @@
 /**
- * Takes a chunked body apart, strictly (RFC 9112 7.1): hex sizes of up to 8 digits, CRLF and nothing else between the parts;
- * extensions and trailers are checked, bounded and dropped. Pure and incremental.
+ * Takes a chunked body apart, strictly (RFC 9112 7.1): hex sizes of up to 8 digits, CRLF and nothing else between the
+ * parts; extensions and trailers are checked, bounded and dropped. Pure and incremental.
  */
 import { isTokenByte, isValueByte } from "./head.ts";
 import { TooLarge } from "./http.ts";
@@ -34,7 +34,7 @@ export class ChunkedBody {
   #left = 0;
   /** Bytes of extensions and trailers, of all chunks together. */
   #skipped = 0;
-  /** One piece with room at its end: a part for each chunk would let chunks of one byte take a hundred times their size. */
+  /** One piece with room at its end: with a part for each, chunks of one byte would take a hundred times their size. */
   #bytes = new Uint8Array(0);
   #length = 0;
   readonly #limit: number;

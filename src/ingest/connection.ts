@@ -59,6 +59,8 @@ export class Connection {
   readonly #stream: ByteStream;
   readonly #parts: ConnectionParts;
   #buffer = newBuffer(firstBytes);
+  /** All of the buffer: ready, because most reads go there and making a view for each costs more than parsing what came. */
+  #room = roomOf(this.#buffer);
   /** What was read and not used yet stands between these. */
   #from = 0;
   #to = 0;
@@ -170,7 +172,7 @@ export class Connection {
     }
     this.#enter("idle");
     // Many connections are idle most of the time: what a long head or body needed is not kept.
-    if (this.#buffer.length > firstBytes) this.#buffer = newBuffer(firstBytes);
+    if (this.#buffer.length > firstBytes) this.#hold(newBuffer(firstBytes));
     return !this.#draining;
   }
 
@@ -203,7 +205,7 @@ export class Connection {
     if (this.#from === this.#to) this.#from = this.#to = 0;
     const { length } = this.#buffer;
     if (this.#to === length) this.#moveTo(newBuffer(this.#to - this.#from > length / 2 ? length * 2 : length));
-    const count = await this.#stream.read(this.#buffer.subarray(this.#to));
+    const count = await this.#stream.read(this.#to === 0 ? this.#room : this.#buffer.subarray(this.#to));
     if (count === null) {
       this.#ended = true;
       return false;
@@ -212,10 +214,15 @@ export class Connection {
     return true;
   }
 
+  #hold(buffer: Bytes): void {
+    this.#buffer = buffer;
+    this.#room = roomOf(buffer);
+  }
+
   #moveTo(buffer: Bytes): void {
     this.#to = this.#buffer.copy(buffer, 0, this.#from, this.#to);
     this.#from = 0;
-    this.#buffer = buffer;
+    this.#hold(buffer);
   }
 
   /**
@@ -368,6 +375,11 @@ const waste = new Uint8Array(bodyStepBytes);
 
 function newBuffer(length: number): Bytes {
   return Buffer.allocUnsafeSlow(length) as unknown as Bytes;
+}
+
+/** A plain view of a buffer that has its memory to itself. */
+function roomOf(buffer: Bytes): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
 function grown(bytes: Bytes, length: number): Bytes {

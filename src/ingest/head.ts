@@ -1,6 +1,6 @@
 /**
- * The head of an HTTP/1.1 request, strictly: whoever frames a request so that two readers could disagree about its end gets a
- * refusal and a closed connection. Pure: bytes in; a head, a refusal, or "not all of it yet" out. RFC 9112, RFC 9110.
+ * The head of an HTTP/1.1 request, strictly: whoever frames a request so that two readers could disagree about its end
+ * gets a refusal and a closed connection. Pure: bytes in; a head, a refusal, or "not all of it yet" out. RFC 9112, RFC 9110.
  */
 import type { Buffer } from "node:buffer";
 import type { Problem } from "./problem.ts";
@@ -26,7 +26,7 @@ export function headEnd(bytes: Bytes, from: number, to: number, lookFrom: number
   return undefined;
 }
 
-// What a byte may be part of. RFC 9110 5.6.2 (token), 5.5 (field value), RFC 3986 (target; beyond ASCII taken as UTF-8).
+// What a byte may be part of: RFC 9110 5.6.2 (token), 5.5 (value), RFC 3986 (target; beyond ASCII taken as UTF-8).
 const isToken = 1;
 const isValue = 2;
 const isTarget = 4;
@@ -129,8 +129,8 @@ export function parseHead(bytes: Bytes, from: number, end: number): Head | Probl
 }
 
 /**
- * What is wrong already with a head whose end is not there yet; up to `looked` nothing was. Who speaks something else hears it at
- * once. Lines are judged as when all of them are there: it makes no difference in what pieces they come.
+ * What is wrong already with a head whose end is not there yet; up to `looked` nothing was. Who speaks something else
+ * hears it at once. Lines are judged as when all of them are there: it makes no difference in what pieces they come.
  */
 export function earlyProblem(bytes: Bytes, from: number, to: number, looked: number): Problem | undefined {
   let lineEnd = to;
@@ -236,7 +236,7 @@ function fieldLines(head: Head, from: number, end: number): number | undefined {
   return undefined;
 }
 
-/** RFC 9112 5: name ":" OWS value OWS CRLF; no space before the colon, no folded lines (5.2), no bare CR or LF. -1: it is none. */
+/** RFC 9112 5: name ":" OWS value OWS CRLF; no blank before the colon, no fold (5.2), no bare CR or LF. Else -1. */
 function fieldLine(head: Head, nameFrom: number): number {
   const { bytes } = head;
   let at = nameFrom;

@@ -1,6 +1,6 @@
 /**
- * [shell] Listens, and gives each connection its loop. Bounded in all and per address; whoever is too slow is closed; a stop
- * answers what is under way. Nobody else knows that this is TCP.
+ * [shell] Listens, and gives each connection its loop. Bounded in all and per address; whoever is too slow is closed;
+ * a stop answers what is under way. Nobody else knows that this is TCP.
  */
 import { formatAddress, parseAddress } from "../config/address.ts";
 import type { Clock } from "../os/world.ts";
@@ -93,7 +93,7 @@ class TcpServer {
         failed = false;
       } catch (problem) {
         if (this.#closing.signal.aborted) return;
-        // No more handles, or the client was gone before it was taken: neither is the end. Said once, until one is taken again.
+        // No more handles, or the client was gone before it was taken: neither is the end. Said once.
         if (!failed) this.#options.report(`a connection could not be taken: ${textOf(problem)}`);
         failed = true;
         await this.#options.clock.sleep(acceptAgainMs, this.#closing.signal);

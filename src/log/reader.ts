@@ -117,7 +117,9 @@ export class SegmentReader implements LogReader {
   }
 
   #stuck({ name }: Segment): Error {
-    return new Error(`Cannot read on at byte ${this.#offset} of segment ${name}: position ${this.#position} is nowhere`);
+    return new Error(
+      `Cannot read on at byte ${this.#offset} of segment ${name}: position ${this.#position} is nowhere`,
+    );
   }
 
   /** Items from the current segment, or none after having moved on to another place. */

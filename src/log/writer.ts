@@ -112,6 +112,10 @@ export class SegmentWriter implements LogWriter {
   #settled: Promise<void> = Promise.resolve();
   #state: "ready" | "full" | "stopped" = "ready";
   #closing = false;
+  /** The commit that a crash left undecided is certain now, or there was none. */
+  #lastIsCertain = false;
+  /** How far the mark says that destinations were. */
+  readonly #marked: Mark["destinations"];
   #closed: Promise<void> | undefined;
   #stopCause: unknown;
   /** A commit that may stand in a file though it was not synced: a start would find it if no later header excluded it. */
@@ -138,7 +142,7 @@ export class SegmentWriter implements LogWriter {
     const { slots, damaged } = openMark(world.files, dir);
     this.#marks = slots;
     if (damaged) options.report("the durable mark is damaged; a loss at the end of the log could not be noticed");
-    const { segments, tail, end, base, epoch, sequence } = this.recovered;
+    const { segments, tail, base, epoch, sequence } = this.recovered;
     this.#segments = [...segments];
     this.#seal = tail;
     this.#next = base;
@@ -148,29 +152,51 @@ export class SegmentWriter implements LogWriter {
     this.#segmentBytes = room.segmentBytes;
     this.#reserveBytes = room.reserveBytes;
     this.#fillBytes = Math.min(fillBytes, this.#segmentBytes - firstCommitAt);
-    if (this.recovered.undecided) this.#copyLast(this.recovered.undecided, marked?.destinations);
-    mark.raise(end, this.#sequence);
+    this.#marked = marked?.destinations ?? new Map();
+    if (this.#settleLast()) return;
+    // Nothing of it is delivered, and nothing is taken behind it, until it is certain.
+    mark.raise(this.#seal!.end, this.#sequence);
+    if (this.#state === "full") void this.#watchSpace();
   }
 
-  /** What the last commit says is certain only once it stands in a segment that this process has synced. */
-  #copyLast({ header, records, before }: Undecided, destinations: Mark["destinations"] = new Map()): void {
-    const sealed = this.#seal;
+  /** What the last commit says is certain only once it stands in a segment that this process has synced. False if it cannot yet. */
+  #settleLast(): boolean {
+    const { undecided, end } = this.recovered;
+    if (undecided !== undefined && !this.#lastIsCertain && !this.#tryCopy(undecided)) return false;
+    this.#lastIsCertain = true;
+    this.#mark.raise(end, this.#sequence);
+    return true;
+  }
+
+  #tryCopy(undecided: Undecided): boolean {
+    for (let tries = 1; tries <= 2; tries++) {
+      try {
+        this.#copyLast(undecided);
+        return true;
+      } catch (problem) {
+        this.#seal = undecided.before;
+        this.#stopCause = problem;
+        this.#options.report(`the last commit cannot be copied to a new segment: ${textOf(problem)}`);
+        if (isNoSpace(problem)) {
+          this.#state = "full";
+          return false;
+        }
+      }
+    }
+    this.#state = "stopped";
+    return false;
+  }
+
+  #copyLast({ header, records, before }: Undecided): void {
     const commit = new Commit();
     commit.first = header.first;
     commit.flags = header.flags;
     for (const { bytes, count } of records) commit.add(bytes, count);
-    try {
-      this.#seal = before;
-      this.#writeEpoch();
-      this.#adopt(this.#create(commit, header));
-      // Nobody has told yet how far the destinations are.
-      this.#tryMark(destinations);
-    } catch (problem) {
-      this.#seal = sealed;
-      this.#options.report(
-        `the last commit cannot be copied to a new segment, and is taken as it is: ${textOf(problem)}`,
-      );
-    }
+    this.#seal = before;
+    this.#writeEpoch();
+    this.#adopt(this.#create(commit, header));
+    // Nobody has told yet how far the destinations are.
+    this.#tryMark(this.#marked);
   }
 
   append(bytes: Uint8Array, count: number, flags = 0): Position {
@@ -514,7 +540,7 @@ export class SegmentWriter implements LogWriter {
   async #watchSpace(): Promise<void> {
     while (this.#state === "full" && !this.#closing) {
       await this.#world.clock.sleep(spaceEveryMs, this.#timers.signal);
-      if (this.#space() < this.#reserveBytes + this.#segmentBytes) continue;
+      if (this.#space() < this.#reserveBytes + this.#segmentBytes || !this.#settleLast()) continue;
       this.#state = "ready";
       this.#options.report("there is room on the disk again: taking messages");
     }

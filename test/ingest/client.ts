@@ -1,4 +1,4 @@
-/** The other end of a connection, in memory: sends bytes in chosen pieces, takes answers as slowly as it likes, keeps them. */
+/** The other end of a connection, in memory: sends bytes in chosen pieces, takes answers as it likes, keeps them. */
 import { Buffer } from "node:buffer";
 import type { ByteStream } from "../../src/ingest/connection.ts";
 import { Connection } from "../../src/ingest/connection.ts";

@@ -1,4 +1,4 @@
-/** A second reader of requests, written otherwise: regular expressions over the whole text. What both take alike is framed. */
+/** A second reader of requests, written otherwise: regular expressions over the whole text. Both must find the same. */
 import type { Asked } from "./client.ts";
 
 export interface Framed {
