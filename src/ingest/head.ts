@@ -1,6 +1,7 @@
 /**
  * The head of an HTTP/1.1 request, strictly: whoever frames a request so that two readers could disagree about its end
- * gets a refusal and a closed connection. Pure: bytes in; a head, a refusal, or "not all of it yet" out. RFC 9112, RFC 9110.
+ * gets a refusal and a closed connection. Pure: bytes in; a head, a refusal, or "not all of it yet" out.
+ * RFC 9112, RFC 9110.
  */
 import type { Buffer } from "node:buffer";
 import type { Problem } from "./problem.ts";

@@ -1,4 +1,4 @@
-/** The edge over real connections: the executable answers as the connection in memory, the server bounds who connects. */
+/** The edge over real connections: the executable answers as one in memory does, the server bounds who connects. */
 import assert from "node:assert";
 import { accepted, type Answer } from "../../src/ingest/http.ts";
 import type { Handle } from "../../src/ingest/routes.ts";

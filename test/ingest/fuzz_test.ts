@@ -1,4 +1,4 @@
-/** Random bytes and hardly changed requests, against a second reader. `FUZZ=200000` is the long form; see `FUZZ_SEED`. */
+/** Random bytes and changed requests, against a second reader. `FUZZ=200000` is the long form; see `FUZZ_SEED`. */
 import assert from "node:assert";
 import fc from "fast-check";
 import { chance, pick } from "../sim/chance.ts";

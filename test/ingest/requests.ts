@@ -1,6 +1,6 @@
 /**
  * Requests as bytes, one byte a character, and what each must be answered. They are said to a connection in memory
- * and to the executable alike, followed by a further request: `next` where the connection goes on, `smuggled` where it ends.
+ * and to the executable alike, followed by a further request: `next` where the connection goes on, else `smuggled`.
  */
 
 export interface RawRequest {
