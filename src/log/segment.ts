@@ -138,12 +138,14 @@ export class Segment {
   /** The first commit that was begun after `offset` and before `limit` and whose first position is at least `expected`. */
   headerAfter(offset: number, limit: number, expected: Position): { offset: number; header: CommitHeader } | undefined {
     for (let at = offset + 8; at + commitHeaderBytes <= limit; at += chunkBytes - commitHeaderBytes) {
-      const bytes = this.view(at, Math.min(chunkBytes, limit - at));
+      const wanted = Math.min(chunkBytes, limit - at);
+      const bytes = this.view(at, wanted);
       for (let found = indexOfMagic(bytes, 0); found >= 0; found = indexOfMagic(bytes, found + 1)) {
         if (found % 8 !== 0) continue;
         const header = decodeCommitHeader(bytes, found, this.salt, at + found);
         if (header && header.first >= expected) return { offset: at + found, header };
       }
+      if (bytes.length < wanted) break; // the file ends before the limit
     }
     return undefined;
   }

@@ -193,6 +193,21 @@ Deno.test("P8: damage in two places of a commit costs nothing that lies between 
   );
 });
 
+Deno.test("P5: of a damaged stretch no record is taken that lies outside its positions", () => {
+  const where = { segment: "00000000000000ab", offset: 4096, chain: 5 };
+  const bytes = sealed([1, 2, 3, 4].map((n) => ({ bytes: new Uint8Array([n]), count: 10 })), where, 100);
+  const found = (first: number, count: number) => {
+    const stretch = { first: first as Position, count };
+    return salvageRecords(bytes.subarray(commitHeaderBytes), stretch, new Salt(where.segment), 4096 + commitHeaderBytes)
+      .map(({ position, count, bytes }) => [position, count, bytes?.[0]]);
+  };
+  assert.deepEqual(found(100, 20), [[100, 10, 1], [110, 10, 2]]);
+  assert.deepEqual(found(100, 25), [[100, 10, 1], [110, 10, 2], [120, 5, undefined]]);
+  assert.deepEqual(found(105, 20), [[105, 5, undefined], [110, 10, 2], [120, 5, undefined]]);
+  assert.deepEqual(found(200, 20), [[200, 20, undefined]]);
+  assert.deepEqual(found(90, 5), [[90, 5, undefined]]);
+});
+
 Deno.test("positions are read right where their lower half begins anew", () => {
   const where = { segment: "00000000000000ab", offset: 4096, chain: 5 };
   const first = 3 * 2 ** 32 - 2;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { segmentName } from "../../src/log/format.ts";
-import { type Damage, peekMark, type Position } from "../../src/log/mod.ts";
+import { type Damage, LogFull, LogStopped, peekMark, type Position } from "../../src/log/mod.ts";
 import { SimWorld } from "../sim/world.ts";
 import { bytesOf, commitsOf, filesEnding, logDir, quarantined, segmentsOf, texts, Trial } from "./trial.ts";
 
@@ -68,14 +68,19 @@ Deno.test("P8: what has a later commit behind it was accepted: it is damage, not
 
 Deno.test("P8: even a torn commit behind it proves that the one before was accepted", async () => {
   const sim = new SimWorld(1);
-  await killed(sim);
+  const before = new Trial(sim);
+  await before.append("a");
+  await before.appendTogether("b", "c");
+  await before.append("d");
+  sim.killProcess();
   const [, second, third] = commitsOf(sim);
-  sim.flipByte(second!.path, second!.offset + 64);
+  sim.flipByte(second!.path, second!.records[1]!.from + 16);
   sim.flipByte(third!.path, third!.offset + 64);
   const trial = new Trial(sim);
-  assert.deepEqual(texts(trial.read()), ["a", "1 damaged"]);
-  assert.deepEqual(trial.writer.recovered.damages.map(({ position, count }) => [position, count]), [[1, 1]]);
-  assert.equal(await trial.append("d"), 2);
+  assert.deepEqual(texts(trial.read()), ["a", "b", "1 damaged"]);
+  assert.deepEqual(trial.writer.recovered.damages.map(({ position, count }) => [position, count]), [[2, 1]]);
+  assert.equal(await trial.append("e"), 3);
+  assert.deepEqual(texts(trial.read()), ["a", "b", "1 damaged", "e"]);
 });
 
 Deno.test("P8: where the mark says that it was accepted, a bad last commit is damage and costs the entry that was hit", async () => {
@@ -141,6 +146,21 @@ Deno.test("P11: the end may not lie before what the mark remembers of a destinat
   const again = new Trial(sim);
   assert.equal(again.writer.recovered.base, 7);
   assert.deepEqual(again.writer.recovered.damages.map(({ position, count }) => [position, count]), [[2, 5]]);
+});
+
+Deno.test("P11: also when the last commit had to be copied, and what follows stands in the same segment", async () => {
+  const sim = new SimWorld(1);
+  await killed(sim);
+  const ahead = new Trial(sim).cursor("out");
+  ahead.advance(5 as Position, { taken: 5 });
+  ahead.sync();
+  sim.killProcess();
+  sim.files.remove("data/mark");
+  const trial = new Trial(sim);
+  assert.equal(await trial.append("d"), 5);
+  assert.deepEqual(texts(trial.read()), ["a", "b", "c", "2 damaged", "d"]);
+  await trial.close();
+  assert.deepEqual(texts(new Trial(sim).read()), ["a", "b", "c", "2 damaged", "d"]);
 });
 
 Deno.test("P9: missing segments are named by what they held", async () => {
@@ -373,4 +393,42 @@ Deno.test("P11: a last segment that the disk does not give is told, for nobody k
   };
   const trial = new Trial(sim);
   assert.match(trial.complaints.join(), /the disk does not give all of segment .*: messages at its end may be missing/);
+});
+
+Deno.test("P5 P12: while a full disk has no room for the copy nothing of it is delivered or taken behind it", async () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const sim = new SimWorld(seed);
+    await killed(sim);
+    sim.capacity = 0;
+    const trial = new Trial(sim);
+    assert.deepEqual([texts(trial.read()), trial.writer.facts().state], [["a", "b"], "full"]);
+    assert.throws(() => trial.writer.append(bytesOf("d"), 1), LogFull);
+    await sim.run(10_000);
+    assert.deepEqual(texts(trial.read()), ["a", "b"]);
+    sim.capacity = 1 << 30;
+    await sim.run(5000);
+    assert.deepEqual(texts(trial.read()), ["a", "b", "c"]);
+    assert.equal(await trial.append("d"), 3);
+    sim.cutPower();
+    assert.deepEqual(texts(new Trial(sim).read()), ["a", "b", "c", "d"]);
+  }
+});
+
+Deno.test("P5 P10: a disk that fails both tries of the copy stops the log, and the next start finds all of it", async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const sim = new SimWorld(seed);
+    await killed(sim);
+    sim.failNth(1, "EIO", { kinds: ["rename"], persistent: true });
+    const trial = new Trial(sim);
+    assert.equal(trial.writer.facts().state, "stopped");
+    assert.deepEqual(texts(trial.read()), ["a", "b"]);
+    assert.throws(() => trial.writer.append(bytesOf("d"), 1), LogStopped);
+    sim.heal();
+    await trial.close();
+    if (seed % 2) sim.cutPower();
+    const again = new Trial(sim);
+    assert.deepEqual(texts(again.read()), ["a", "b", "c"]);
+    assert.equal(await again.append("d"), 3);
+    assert.deepEqual(texts(again.read()), ["a", "b", "c", "d"]);
+  }
 });

@@ -408,7 +408,7 @@ Deno.test("P7: a commit that may stand on a full disk is not called refused", as
 
 Deno.test("P4: a commit whose failed copy a later seal excludes is refused for certain", async () => {
   const sim = new SimWorld(1);
-  const trial = new Trial(sim);
+  const trial = new Trial(sim, { segmentBytes: 1 << 20 });
   await trial.append("a");
   sim.failNth(1, "EIO", { kinds: ["sync"] });
   sim.failNth(3, "ENOSPC", { kinds: ["write"] }); // after the old segment's and the new one's header
