@@ -12,12 +12,15 @@ export function claim(world: World, dir: string): string {
   }
 }
 
+/** What the intake thread's news call a directory that is left as it is: classes do not cross threads. */
+const refusals = ["DirectoryRefused", "NewerFormat"];
+
 /** The exit code and the sentence for what can be wrong with the directory. */
 export function explained(problem: unknown, dir: string): CommandError {
   const text = problem instanceof Error ? problem.message : String(problem);
   const code = codeOf(problem);
   if (problem instanceof DirectoryBusy || code === "DirectoryBusy") return new CommandError(exitCodes.locked, text);
-  if (problem instanceof DirectoryRefused) return new CommandError(exitCodes.badData, text);
+  if (problem instanceof DirectoryRefused || refusals.includes(code)) return new CommandError(exitCodes.badData, text);
   if (isNoSpace(problem)) return new CommandError(exitCodes.diskFull, `Cannot start in "${dir}": the disk is full`);
   if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOENT", "EEXIST"].includes(code)) {
     return new CommandError(

@@ -228,7 +228,7 @@ async function bodyOf(request: HttpRequest, limit: number): Promise<Uint8Array |
     return await request.body(limit);
   } catch (problem) {
     if (problem instanceof TooLarge) return tooLarge(limit);
-    if (problem instanceof BodyLost) return { code: "bad-request", detail: "The body ended before it was whole" };
+    if (problem instanceof BodyLost) return { code: "bad-request", detail: problem.message };
     throw problem;
   }
 }

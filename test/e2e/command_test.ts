@@ -242,3 +242,19 @@ Deno.test("P18: a copied directory starts, and keeps its node id", async () => {
   await sendOne(second);
   assert.equal((await arrived(`${copy.path}/data/out`, "t", 2)).length, 2);
 });
+
+Deno.test("P18: a directory with another node's segments exits with 65 and is left as it is", async () => {
+  await using home = await makeTempDir();
+  await using first = await startNode({ dir: home.path });
+  await sendOne(first);
+  await first.stop();
+  await using elsewhere = await makeTempDir();
+  await using other = await startNode({ dir: elsewhere.path });
+  await other.stop();
+  await Deno.copyFile(`${elsewhere.path}/data/node`, `${home.path}/data/node`);
+  const before = [...Deno.readDirSync(`${home.path}/data/log`)].map(({ name }) => name).sort();
+  const { code, stderr } = await runCommand(["run", "--http-listen", "127.0.0.1:0"], { dir: home.path });
+  assert.equal(code, 65, stderr);
+  assert.match(lastSentences(stderr), /its head says node [0-9a-f]{16}, the directory says node [0-9a-f]{16}/);
+  assert.deepEqual([...Deno.readDirSync(`${home.path}/data/log`)].map(({ name }) => name).sort(), before);
+});
