@@ -3,7 +3,6 @@ import { adaptor } from "../../src/deliver/adaptor.ts";
 import { choice, duration, flag, list, optional, type Options, secret, size, text } from "../../src/config/options.ts";
 import { type Clock, readWhole, type World } from "../../src/os/world.ts";
 import { type Access, makeClient } from "./client.ts";
-import { Rotation } from "./partition.ts";
 import { sendBatch } from "./sender.ts";
 import { topicTemplate } from "./wire.ts";
 
@@ -37,13 +36,12 @@ export default adaptor({
 
   async open(options, place, signal) {
     const topicOf = topicTemplate(options.topic);
-    const { clock, random } = place.world;
+    const { clock } = place.world;
     const access = accessOf(options, place.world, (text) => place.notice(text));
     const limit = { clock, signal, timeoutMs: options.timeout, what: "connect to Kafka" };
     const client = await makeClient(access);
     await within(limit, () => client.connect(), () => client.close());
-    const rotation = new Rotation(random);
-    const plan = { topicOf, headers: options.headers, messageBytesMax: options.message_max, rotation };
+    const plan = { topicOf, headers: options.headers, messageBytesMax: options.message_max };
     return {
       async send(batch, signal) {
         if (client.closed) throw new Error("Cannot send to Kafka: the connection is closed");

@@ -48,23 +48,15 @@ export function murmur2(bytes: Uint8Array): number {
   return hash ^ hash >>> 15;
 }
 
-/** Where messages without a key go: all of a batch to one partition, the next batch to the next, as Java's clients do. */
-export class Rotation {
-  readonly #turns = new Map<string, number>();
-  readonly #first: number;
+/** Messages without a key that go to one partition before the next gets as many: enough for a group, few enough for all to have work. */
+const runMessages = 64;
 
-  /** `random` keeps many short-lived senders from all beginning at partition 0. */
-  constructor(random: () => number) {
-    this.#first = Math.floor(random() * 0x100000);
-  }
-
-  current(topic: string, partitions: number): number {
-    return (this.#turns.get(topic) ?? this.#first) % partitions;
-  }
-
-  turn(topic: string): void {
-    this.#turns.set(topic, (this.#turns.get(topic) ?? this.#first) + 1);
-  }
+/**
+ * Where a message without a key goes: by its position, in runs that take turns. A message sent again, in whatever batch, after
+ * whatever restart, goes where it went before, so that order within a partition holds over repeats.
+ */
+export function turnOf(position: number, partitions: number): number {
+  return Math.floor(position / runMessages) % partitions;
 }
 
 /**
@@ -74,12 +66,11 @@ export class Rotation {
 export function* requests(
   messages: Iterable<Outgoing>,
   partitions: ReadonlyMap<string, number>,
-  rotation: Rotation,
   limits: Limits,
 ): Generator<Group[]> {
   let open = new OpenRequest(limits);
   for (const message of messages) {
-    const placed = place(message, partitions.get(message.topic)!, rotation, open);
+    const placed = place(message, partitions.get(message.topic)!);
     if (!open.hasRoom(placed)) {
       yield open.groups();
       open = new OpenRequest(limits);
@@ -87,16 +78,11 @@ export function* requests(
     open.add(placed);
   }
   if (open.bytes > 0) yield open.groups();
-  for (const topic of partitions.keys()) rotation.turn(topic);
 }
 
-function place(message: Outgoing, partitions: number, rotation: Rotation, open: OpenRequest): Placed {
-  const { key, topic } = message;
-  if (key) return { ...message, partition: partitionOf(key, partitions) };
-  const placed = { ...message, partition: rotation.current(topic, partitions) };
-  if (open.hasRoom(placed)) return placed;
-  rotation.turn(topic);
-  return { ...message, partition: rotation.current(topic, partitions) };
+function place(message: Outgoing, partitions: number): Placed {
+  const { key, delivery } = message;
+  return { ...message, partition: key ? partitionOf(key, partitions) : turnOf(delivery.position, partitions) };
 }
 
 class OpenRequest {

@@ -3,7 +3,7 @@ import assert from "node:assert";
 import type { Delivery, Result } from "../../src/deliver/adaptor.ts";
 import type { Message } from "../../src/message/message.ts";
 import { type Answer, type Answers, meaningOf } from "./answer.ts";
-import { type Group, groupName, groupOverheadBytes, type Placed, requests, type Rotation } from "./partition.ts";
+import { type Group, groupName, groupOverheadBytes, type Placed, requests } from "./partition.ts";
 import { type Headers, isTopicName, type Outgoing, outgoing } from "./wire.ts";
 
 /** The other side. One call at a time. */
@@ -18,7 +18,6 @@ export interface Plan {
   readonly topicOf: (message: Message) => string;
   readonly headers: Headers;
   readonly messageBytesMax: number;
-  readonly rotation: Rotation;
 }
 
 /** Of one request, across partitions: brokers drop the connection at 100 MiB. */
@@ -31,7 +30,7 @@ export async function sendBatch(batch: readonly Delivery[], brokers: Brokers, pl
   const partitions = await reachable(addressed, brokers, fates);
   const sendable = addressed.filter(({ topic }) => partitions.has(topic));
   const limits = { groupBytes: plan.messageBytesMax, requestBytes };
-  for (const groups of requests(sendable, partitions, plan.rotation, limits)) {
+  for (const groups of requests(sendable, partitions, limits)) {
     await sendRequest(groups, brokers, fates);
   }
   return fates.result(batch);

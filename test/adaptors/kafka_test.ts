@@ -108,16 +108,28 @@ fact("Kafka: keys go to the partitions that librdkafka's Java-compatible partiti
   assert.deepEqual(await partitions("ours"), await partitions("theirs"));
 });
 
-fact("Kafka: messages without a key fill a partition a batch, and the next batch another", async () => {
-  await kafka.createTopic("keyless", { partitions: 3 });
-  await withAdaptor({}, async (adaptor) => {
-    for (let b = 0; b < 3; b++) assertTaken(await send(adaptor, numbered(10, "keyless", () => ({}), b * 10)));
-  });
-  const received = await kafka.read("keyless");
-  const partitions = Map.groupBy(received, ({ partition }) => partition);
-  assert.deepEqual([...partitions.values()].map((messages) => messages.length), [10, 10, 10]);
-  for (const messages of partitions.values()) assertAscending(messages.map(numberOf));
-});
+fact(
+  "Kafka P6: messages without a key take turns among partitions, and sent again go where they went before",
+  async () => {
+    await kafka.createTopic("keyless", { partitions: 3 });
+    const sendAll = (adaptor: Adaptor, from: number, count: number) =>
+      send(adaptor, numbered(count, "keyless", () => ({}), from)).then(assertTaken);
+    await withAdaptor({}, async (adaptor) => {
+      await sendAll(adaptor, 0, 100);
+      await sendAll(adaptor, 100, 140);
+    });
+    // As after a crash before the cursor was saved: from an earlier position, cut elsewhere, by a new connection.
+    await withAdaptor({}, (adaptor) => sendAll(adaptor, 30, 250));
+    const partitions = [...Map.groupBy(await kafka.read("keyless"), ({ partition }) => partition).values()];
+    assert.deepEqual(
+      partitions.map((messages) => new Set(messages.map(numberOf)).size).toSorted(),
+      [128, 64, 88].toSorted(),
+    );
+    for (const messages of partitions) assertAscending(firsts(messages.map(numberOf)));
+    const numbers = partitions.flatMap((messages) => [...new Set(messages.map(numberOf))]);
+    assert.equal(new Set(numbers).size, numbers.length, "a message is in two partitions");
+  },
+);
 
 for (const compression of ["gzip", "snappy", "lz4", "zstd"] as const) {
   fact(`Kafka: ${compression} is read back by others`, async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert";
 import { Buffer } from "node:buffer";
 import { compatibilityPartitioner } from "@platformatic/kafka";
-import { type Group, murmur2, partitionOf, requests, Rotation } from "../../../adaptors/kafka/partition.ts";
-import { outgoing } from "../../../adaptors/kafka/wire.ts";
+import { type Group, murmur2, partitionOf, requests } from "../../../adaptors/kafka/partition.ts";
+import { type Outgoing, outgoing } from "../../../adaptors/kafka/wire.ts";
 import { delivery } from "./delivery.ts";
 
 Deno.test("murmur2 gives what the tests of Kafka's Java client expect", () => {
@@ -42,12 +42,17 @@ Deno.test("each partition's messages stay in order across requests within the li
   assert.equal(flat.flatMap(numbersOf).length, 60);
 });
 
-Deno.test("without a key a batch goes to one partition, what does not fit to the next, the next batch to another", () => {
-  const rotation = new Rotation(() => 0);
-  const small = [...cut(3, () => ({}), 4, rotation)];
-  assert.deepEqual(small.map((groups) => groups.map(({ partition }) => partition)), [[0]]);
-  const large = [...cut(14, () => ({ body: Array(100).fill(1) }), 4, rotation)];
-  assert.deepEqual(large.map((groups) => groups.map(({ partition }) => partition)), [[1, 2, 3]]);
+Deno.test("P6: without a key runs of 64 take turns by position, so that a repeat goes where it went before", () => {
+  const whole = partitionsOf(cut(300, () => ({}), 3));
+  assert.deepEqual([0, 63, 64, 128, 191, 192, 299].map((position) => whole.get(position)), [0, 0, 1, 2, 2, 0, 1]);
+  const again = partitionsOf(requests(range(100, 300), new Map([["t", 3]]), limits));
+  for (const [position, partition] of again) assert.equal(partition, whole.get(position));
+});
+
+Deno.test("P6: without a key what does not fit its partition's group waits for the next request, in order", () => {
+  const made = [...cut(14, () => ({ body: Array(100).fill(1) }), 4)];
+  assert.ok(made.length > 1);
+  assert.deepEqual(made.flat().flatMap(numbersOf), Array.from({ length: 14 }, (_, i) => i));
 });
 
 Deno.test("a message larger than every limit has a request to itself", () => {
@@ -59,10 +64,16 @@ function* cut(
   count: number,
   vary: (i: number) => Parameters<typeof delivery>[1],
   partitions: number,
-  rotation = new Rotation(() => 0),
 ): Generator<Group[]> {
-  const messages = Array.from({ length: count }, (_, i) => outgoing(delivery(i, vary(i)), "t", "none"));
-  yield* requests(messages, new Map([["t", partitions]]), rotation, limits);
+  yield* requests(range(0, count, vary), new Map([["t", partitions]]), limits);
+}
+
+function range(from: number, to: number, vary: Parameters<typeof cut>[1] = () => ({})): Outgoing[] {
+  return Array.from({ length: to - from }, (_, i) => outgoing(delivery(from + i, vary(from + i)), "t", "none"));
+}
+
+function partitionsOf(made: Iterable<Group[]>): Map<number, number> {
+  return new Map([...made].flat().flatMap((group) => numbersOf(group).map((position) => [position, group.partition])));
 }
 
 function numbersOf({ messages }: Group): number[] {

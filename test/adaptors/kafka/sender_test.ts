@@ -1,7 +1,7 @@
 /** The sender against brokers that are a few lines: what they hold is an array, and they fail when told. */
 import assert from "node:assert";
 import type { Answer } from "../../../adaptors/kafka/answer.ts";
-import { type Group, groupName, Rotation } from "../../../adaptors/kafka/partition.ts";
+import { type Group, groupName } from "../../../adaptors/kafka/partition.ts";
 import { type Brokers, sendBatch } from "../../../adaptors/kafka/sender.ts";
 import { topicTemplate } from "../../../adaptors/kafka/wire.ts";
 import type { Delivery, Result } from "../../../src/deliver/adaptor.ts";
@@ -41,7 +41,7 @@ class Broker implements Brokers {
 
 function sendTo(broker: Broker, batch: readonly Delivery[], messageBytesMax = 1 << 20): Promise<Result> {
   const plan = { headers: "none", topicOf: topicTemplate("%topic%"), messageBytesMax } as const;
-  return sendBatch(batch, broker, { ...plan, rotation: new Rotation(() => 0) });
+  return sendBatch(batch, broker, plan);
 }
 
 function batchOf(count: number, vary: (i: number) => Parameters<typeof delivery>[1] = () => ({})): Delivery[] {
