@@ -1,5 +1,5 @@
 /** A body becomes messages: what Content-Type and Content-Encoding say it is. */
-import type { Incoming } from "../message/wire.ts";
+import type { EntryWriter } from "../message/wire.ts";
 import { tooLarge, unpacked } from "./encoding.ts";
 import { parseJson } from "./json.ts";
 import { isProblem, type Problem, quoted } from "./problem.ts";
@@ -36,8 +36,8 @@ const charsets = ["utf-8", "utf8", "us-ascii"];
 
 const empty: Problem = { code: "bad-message", detail: "The body holds no message" };
 
-/** The messages of a body, at least one, or what is wrong with the first bad one. */
-export function parseBody(body: Body, rules: BodyRules): Incoming[] | Problem {
+/** Puts the messages of a body, at least one, into the entry, or says what is wrong with the first bad one. */
+export function parseBody(body: Body, rules: BodyRules, into: EntryWriter): Problem | undefined {
   const stated = statedKind(body.type);
   if (typeof stated === "object") return stated;
   if (body.bytes.length > rules.bodyMax) return tooLarge(rules.bodyMax);
@@ -46,15 +46,15 @@ export function parseBody(body: Body, rules: BodyRules): Incoming[] | Problem {
   const kind = stated ?? (looksLikeJson(bytes) ? "json" : undefined);
   if (kind === undefined && bytes.length === 0) return empty;
   if (kind === undefined) return unsupported("A body that is neither JSON nor has a Content-Type to say what it is");
-  const messages = parseKind(kind, bytes, rules);
-  if (isProblem(messages)) return withHint(messages, body.type);
-  return messages.length > 0 ? messages : empty;
+  const problem = parseKind(kind, bytes, rules, into);
+  if (problem !== undefined) return withHint(problem, body.type);
+  return into.count > 0 ? undefined : empty;
 }
 
-function parseKind(kind: Kind, bytes: Uint8Array, rules: Rules): Incoming[] | Problem {
-  if (kind === "text") return parseText(bytes, rules);
-  if (kind === "bytes") return parseOne(bytes, rules);
-  return parseJson(bytes, kind === "lines" ? "lines" : "any", rules);
+function parseKind(kind: Kind, bytes: Uint8Array, rules: Rules, into: EntryWriter): Problem | undefined {
+  if (kind === "text") return parseText(bytes, rules, into);
+  if (kind === "bytes") return put(into, bytes, 0, bytes.length, rules);
+  return parseJson(bytes, kind === "lines" ? "lines" : "any", rules, into);
 }
 
 /** What the type says; `undefined` when it says nothing that helps. */
@@ -95,30 +95,27 @@ const newline = 0x0a;
 const carriageReturn = 0x0d;
 
 /** One message a line; a carriage return before the line end belongs to it. */
-function parseText(bytes: Uint8Array, rules: Rules): Incoming[] | Problem {
-  const messages: Incoming[] = [];
+function parseText(bytes: Uint8Array, rules: Rules, into: EntryWriter): Problem | undefined {
   for (let start = 0, line = 1; start < bytes.length; line++) {
     const found = bytes.indexOf(newline, start);
     const next = found < 0 ? bytes.length : found;
     const end = next > start && found >= 0 && bytes[next - 1] === carriageReturn ? next - 1 : next;
     if (end > start) {
-      const problem = put(messages, bytes.subarray(start, end), rules);
+      const problem = put(into, bytes, start, end, rules);
       if (problem !== undefined) return { ...problem, line };
     }
     start = next + 1;
   }
-  return messages;
+  return undefined;
 }
 
-function parseOne(bytes: Uint8Array, rules: Rules): Incoming[] | Problem {
-  const messages: Incoming[] = [];
-  return put(messages, bytes, rules) ?? messages;
-}
-
-function put(messages: Incoming[], data: Uint8Array, rules: Rules): Problem | undefined {
-  if (messages.length >= rules.messagesMax) return tooMany(rules.messagesMax);
-  if (data.length > rules.messageMax) return tooLong(rules.messageMax);
+function put(into: EntryWriter, bytes: Uint8Array, start: number, end: number, rules: Rules): Problem | undefined {
+  if (into.count >= rules.messagesMax) return tooMany(rules.messagesMax);
+  if (end - start > rules.messageMax) return tooLong(rules.messageMax);
   const problem = rules.admit(rules.topic);
-  if (problem === undefined) messages.push({ fields: {}, data, dataIsJson: false });
-  return problem;
+  if (problem !== undefined) return problem;
+  into.open();
+  into.data(bytes, start, end, false);
+  into.shut();
+  return undefined;
 }

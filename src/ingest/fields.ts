@@ -1,5 +1,16 @@
-/** What every way in says about fields alike: names nobody may set, cookies, and refusals under the names that senders use. */
-import { type Fields, outputNames, type Refusal, refusalOf } from "../message/message.ts";
+/** What every way in says about fields alike: their names, what becomes of their values, and refusals under senders' names. */
+import {
+  fieldLengthMax,
+  fieldNames,
+  type Fields,
+  normaliseLevel,
+  outputNames,
+  type Refusal,
+  refusalOf,
+  submittedMs,
+} from "../message/message.ts";
+import { type EntryWriter, type FieldTag, tagOf } from "../message/wire.ts";
+import { TextMemo } from "./memo.ts";
 import { badMessage, type Problem } from "./problem.ts";
 
 /** Fields of a message that only we fill, with what to do instead. */
@@ -8,17 +19,146 @@ export const reservedNames: ReadonlyMap<string, string> = new Map([
   ["peer_ip", 'is ours, the address that we see: send "ip"'],
 ]);
 
+/** A name that means something: a field, or what `kind` says. */
+export interface KnownName {
+  readonly name: string;
+  readonly letters: Uint8Array;
+  /** "own" names belong to one way in; "reserved" ones to us; "plain" values are taken as they stand. */
+  readonly kind: "own" | "reserved" | "plain" | "level" | "topic" | "time" | "checked";
+  /** One for all spellings of a field, so that two of them are noticed. */
+  readonly bit: number;
+  readonly field: keyof Fields | undefined;
+  /** Of the field; without one, never asked for. */
+  readonly tag: FieldTag;
+}
+
+/** Whether a field is among those whose bits are set. */
+export function bitOf(field: keyof Fields): number {
+  return 1 << tagOf(field);
+}
+/** Beyond those of all fields. */
+const firstOwnBit = 20;
+
+/** The names of one way in, by their length, so that most are told apart by one or two looks. */
+export class KnownNames {
+  readonly #byLength: KnownName[][] = [];
+
+  constructor(own: readonly string[]) {
+    own.forEach((name, i) => this.#add(name, "own", 1 << (firstOwnBit + i)));
+    for (const [name, field] of fieldNames) this.#add(name, kindOf(field), bitOf(field), field);
+    for (const name of reservedNames.keys()) this.#add(name, "reserved", 0);
+  }
+
+  at(bytes: Uint8Array, from: number, to: number): KnownName | undefined {
+    const candidates = this.#byLength[to - from];
+    if (candidates === undefined) return undefined;
+    for (let i = 0; i < candidates.length; i++) {
+      if (isAt(bytes, from, candidates[i]!.letters)) return candidates[i];
+    }
+    return undefined;
+  }
+
+  of(name: string): KnownName | undefined {
+    return this.#byLength[name.length]?.find((known) => known.name === name);
+  }
+
+  #add(name: string, kind: KnownName["kind"], bit: number, field?: keyof Fields): void {
+    const tag = tagOf(field ?? "topic");
+    (this.#byLength[name.length] ??= []).push({ name, letters: encoder.encode(name), kind, bit, field, tag });
+  }
+}
+
+const encoder = new TextEncoder();
+
+function kindOf(field: keyof Fields): KnownName["kind"] {
+  if (field === "topic" || field === "level") return field;
+  if (field === "submittedTimestamp") return "time";
+  return field === "id" || field === "cookies" ? "checked" : "plain";
+}
+
+function isAt(bytes: Uint8Array, from: number, letters: Uint8Array): boolean {
+  for (let i = 0; i < letters.length; i++) if (bytes[from + i] !== letters[i]) return false;
+  return true;
+}
+
+/** Levels as long as the one that is corrected are looked at. */
+const correctedLength = "warnning".length;
+const digitZero = 0x30;
+const digitNine = 0x39;
+
+/** Puts values of fields into an entry: as they stand where they can, as texts where they have to be looked at. */
+export class FieldTaker {
+  /** The last topic put. */
+  topic: string | undefined;
+  readonly #topics = new TextMemo();
+  #goodTopic: string | undefined;
+
+  /** A value that stands there as UTF-8. An empty one counts as absent, unless it is the topic. */
+  takeBytes(into: EntryWriter, known: KnownName, bytes: Uint8Array, from: number, to: number): Problem | undefined {
+    const { kind, tag } = known;
+    const length = to - from;
+    if (kind === "topic") return this.#takeTopic(into, this.#topics.of(bytes, from, to));
+    if (kind === "checked" || (kind === "level" && length === correctedLength) || length > fieldLengthMax) {
+      return this.takeText(into, known, decoder.decode(bytes.subarray(from, to)));
+    }
+    if (length === 0) return undefined;
+    into.span(tag, bytes, from, to);
+    if (kind === "time") date(into, msAt(bytes, from, to));
+    return undefined;
+  }
+
+  takeText(into: EntryWriter, { kind, tag, field }: KnownName, value: string): Problem | undefined {
+    if (kind === "topic") return this.#takeTopic(into, value);
+    if (value === "") return undefined;
+    const problem = problemOf({ [field!]: value });
+    if (problem !== undefined) return problem;
+    into.text(tag, kind === "level" ? normaliseLevel(value) : value);
+    if (kind === "time") date(into, submittedMs(value));
+    return undefined;
+  }
+
+  #takeTopic(into: EntryWriter, topic: string): Problem | undefined {
+    if (topic !== this.#goodTopic) {
+      const problem = problemOf({ topic });
+      if (problem !== undefined) return problem;
+      this.#goodTopic = topic;
+    }
+    this.topic = topic;
+    into.text(topicTag, topic);
+    return undefined;
+  }
+}
+
+const topicTag = tagOf("topic");
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+function date(into: EntryWriter, ms: number | undefined): void {
+  if (ms !== undefined) into.submitted(ms);
+}
+
+/** Nearly always 13 digits: those are counted up without a text being made of them. */
+function msAt(bytes: Uint8Array, from: number, to: number): number | undefined {
+  let ms = 0;
+  for (let at = from; at < to && to - from === 13; at++) {
+    const digit = bytes[at]!;
+    if (digit < digitZero || digit > digitNine) break;
+    ms = ms * 10 + digit - digitZero;
+    if (at === to - 1) return ms;
+  }
+  return submittedMs(decoder.decode(bytes.subarray(from, to)));
+}
+
 const publicNames = new Map<string, string>(outputNames);
 
 /** What is wrong with the fields, as a problem that names the field as senders do. */
-export function problemOf(fields: Fields, line?: number): Problem | undefined {
+export function problemOf(fields: Fields): Problem | undefined {
   const refusal = refusalOf(fields);
-  return refusal && refused(refusal, line);
+  return refusal && refused(refusal);
 }
 
-function refused({ field, reason }: Refusal, line: number | undefined): Problem {
+function refused({ field, reason }: Refusal): Problem {
   const name = publicNames.get(field) ?? field;
-  return badMessage(name, `Field "${name}" ${reason}`, line);
+  return badMessage(name, `Field "${name}" ${reason}`);
 }
 
 /** Whether the text is a JSON object of strings. */

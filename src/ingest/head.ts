@@ -3,7 +3,8 @@
  * gets a refusal and a closed connection. Pure: bytes in; a head, a refusal, or "not all of it yet" out.
  * RFC 9112, RFC 9110.
  */
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
+import type { Span } from "./http.ts";
 import type { Problem } from "./problem.ts";
 
 /** In bytes and lines. */
@@ -32,6 +33,7 @@ const isToken = 1;
 const isValue = 2;
 const isTarget = 4;
 const isHigh = 8;
+const isPlainHost = 16;
 const kinds = new Uint8Array(256);
 for (let byte = 0x21; byte < 0x7f; byte++) kinds[byte] = isValue | isTarget;
 for (let byte = 0x80; byte < 0x100; byte++) kinds[byte] = isValue | isTarget | isHigh;
@@ -40,7 +42,9 @@ for (const letter of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg
   kinds[letter.charCodeAt(0)]! |= isToken;
 }
 
-const [tab, lf, cr, space, colon] = [0x09, 0x0a, 0x0d, 0x20, 0x3a];
+for (const letter of "-.0123456789abcdefghijklmnopqrstuvwxyz") kinds[letter.charCodeAt(0)]! |= isPlainHost;
+
+const [tab, lf, cr, space, slash, colon] = [0x09, 0x0a, 0x0d, 0x20, 0x2f, 0x3a];
 
 /** Whether the byte may be part of a method or of the name of a field. */
 export function isTokenByte(byte: number): boolean {
@@ -52,10 +56,12 @@ export function isValueByte(byte: number): boolean {
   return (kinds[byte]! & isValue) !== 0;
 }
 
+const nothing: Span = { bytes: new Uint8Array(0), from: 0, to: 0 };
+
 /** A request's head. Its strings are made when asked for; they are copies, so the buffer may move on once they were. */
 export class Head {
   method = "";
-  target = "";
+  target: Span = nothing;
   /** The version is HTTP/1.0. */
   old = false;
   /** The connection may serve another request. */
@@ -88,6 +94,19 @@ export class Head {
       value = value === null ? part : `${value}, ${part}`;
     }
     return value;
+  }
+  /** The same as bytes, if the field comes once and is ASCII. */
+  span(name: string): Span | undefined {
+    if ((this.#lengths & (1 << name.length)) === 0) return undefined;
+    const fields = this.#fields;
+    let found = -1;
+    for (let i = 0; i < fields.length; i += 5) {
+      if (fields[i + 1]! - fields[i]! !== name.length || !this.#isNamed(fields[i]!, name)) continue;
+      if (found >= 0) return undefined;
+      found = i;
+    }
+    if (found < 0 || (fields[found + 4]! & isHigh) !== 0) return undefined;
+    return { bytes: this.bytes, from: fields[found + 2]!, to: fields[found + 3]! };
   }
   #isNamed(at: number, name: string): boolean {
     for (let i = 0; i < name.length; i++) {
@@ -166,7 +185,7 @@ function requestLine(head: Head, from: number, end: number): number | Problem {
   while (kinds[bytes[at]!]! & isTarget) at++;
   if (at - targetFrom > headLimits.target) return longTarget;
   if (at === targetFrom || bytes[at] !== space) return badLine;
-  const origin = originForm(bytes.utf8Slice(targetFrom, at), head.method);
+  const origin = originForm(bytes, targetFrom, at, head.method);
   if (origin === undefined) return badTarget;
   head.target = origin;
   return version(head, at + 1);
@@ -193,10 +212,16 @@ function methodProblem(bytes: Bytes, from: number, at: number, to: number): Prob
 }
 
 /** RFC 9112 3.2: a path as it is; of an absolute URL the path; "*" for OPTIONS; nothing that asks for a tunnel. */
-function originForm(target: string, method: string): string | undefined {
+function originForm(bytes: Bytes, from: number, to: number, method: string): Span | undefined {
   if (method === "CONNECT") return undefined;
-  if (target.charCodeAt(0) === 0x2f || (target === "*" && method === "OPTIONS")) return target;
-  const match = /^https?:\/\/[A-Za-z0-9.\-_~%[\]:]+([/?].*)?$/is.exec(target);
+  if (bytes[from] === slash) return { bytes, from, to };
+  const target = bytes.utf8Slice(from, to);
+  const path = target === "*" && method === "OPTIONS" ? target : pathOf(target);
+  return path === undefined ? undefined : { bytes: Buffer.from(path), from: 0, to: Buffer.byteLength(path) };
+}
+
+function pathOf(url: string): string | undefined {
+  const match = /^https?:\/\/[A-Za-z0-9.\-_~%[\]:]+([/?].*)?$/is.exec(url);
   if (!match) return undefined;
   const path = match[1] ?? "/";
   return path.startsWith("?") ? `/${path}` : path;
@@ -266,9 +291,21 @@ const hostForm = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9.\-_~!$&'()*+,;=]|%[0-9A-F
 const badHost = bad("There must be one Host, and it must be a host (RFC 9112 3.2)");
 
 function hostProblem(head: Head): Problem | undefined {
+  const span = head.span("host");
+  if (span !== undefined && isPlainName(span)) return undefined;
   const host = head.header("host");
   if (host === null) return head.old ? undefined : badHost;
   return hostForm.test(host) ? undefined : badHost;
+}
+
+/** Whether it is one of the hosts that nearly all are, with or without a port: those need no expression. */
+function isPlainName({ bytes, from, to }: Span): boolean {
+  let at = from;
+  while (at < to && kinds[bytes[at]!]! & isPlainHost) at++;
+  if (at === to) return true;
+  if (bytes[at] !== colon) return false;
+  for (at++; at < to; at++) if (bytes[at]! < 0x30 || bytes[at]! > 0x39) return false;
+  return true;
 }
 
 /** RFC 9112 9.3. */

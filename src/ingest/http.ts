@@ -1,13 +1,22 @@
 /** What the routes and the shell that speaks HTTP say to each other. */
 
+/** Bytes of a request, good until its answer. Most of them become bytes of an entry without ever being a text. */
+export interface Span {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface HttpRequest {
   readonly method: string;
-  /** Path and query as sent; bytes that are no UTF-8 stand as U+FFFD. */
-  readonly target: string;
+  /** Path and query as sent. */
+  readonly target: Span;
   /** The address of the other end of the connection. */
   readonly peer: string;
   /** Several lines of one name come joined by ", ". */
   header(name: string): string | null;
+  /** The value of a field that comes once and is ASCII; `undefined` for others, of which `header` tells. */
+  headerSpan(name: string): Span | undefined;
   /** The whole body. Rejects with `TooLarge` when it has more than `limit` bytes, with `BodyLost` when it never came to its end. */
   body(limit: number): Promise<Uint8Array>;
 }

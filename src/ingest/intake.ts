@@ -1,7 +1,6 @@
 /** From messages to the log and back to the sender: appends, waits for the commit, answers, counts. */
 import { LogFull, LogStopped, type LogWriter, type Position } from "../log/mod.ts";
-import type { Fields } from "../message/message.ts";
-import { encodeEntry, type Incoming } from "../message/wire.ts";
+import { decodeEntry, type EntryWriter } from "../message/wire.ts";
 import type { Table } from "../observe/table.ts";
 import type { Clock } from "../os/world.ts";
 import type { Ack } from "./ack.ts";
@@ -49,24 +48,25 @@ export class Intake {
   }
 
   /** Stores all of a request as one entry, and answers once it would survive a power cut. */
-  store(shared: Fields, messages: readonly Incoming[], { wish, ack }: Asked): Answer | Promise<Answer> {
-    const { log, clock, deliveries } = this.#parts;
-    const who = ack.level === "delivered" ? deliveries.whoFor(ack, wholeFields(shared, messages)) : undefined;
-    if (who !== undefined && "code" in who) return this.refuse(who, wish);
-    const bytes = encodeEntry({ timestamp: clock.now(), shared }, messages);
+  store(entry: EntryWriter, { wish, ack }: Asked): Answer | Promise<Answer> {
+    const { log, deliveries } = this.#parts;
+    const bytes = entry.bytes();
+    const { count } = entry;
     if (bytes.length > entryBytesMax) return this.refuse(tooLong, wish);
+    const who = ack.level === "delivered" ? deliveries.whoFor(ack, decodeEntry(bytes)) : undefined;
+    if (who !== undefined && "code" in who) return this.refuse(who, wish);
+    const isPlain = wish === "pixel" || (wish === "nothing" && ack.level === "disk");
+    const ids = isPlain ? [] : decodeEntry(bytes).slice(0, idsMax).map(({ id }) => id);
     let first: Position;
     try {
-      first = log.append(bytes, messages.length);
+      first = log.append(bytes, count);
     } catch (problem) {
       return this.#unavailable(problemOf(problem), 1, wish);
     }
-    const outcome = who && deliveries.wait(who, first, messages.length);
-    const { answer } = this.#join(messages.length, bytes.length);
-    if (wish === "nothing" && ack.level === "disk") return answer;
-    if (wish === "pixel") return answer.then(() => pixel);
-    const ids = messages.slice(0, idsMax).map((message) => message.fields.id ?? shared.id);
-    const stored: Stored = { first, count: messages.length, ids, wish };
+    const outcome = who && deliveries.wait(who, first, count);
+    const { answer } = this.#join(count, bytes.length);
+    if (isPlain) return wish === "pixel" ? answer.then(() => pixel) : answer;
+    const stored: Stored = { first, count, ids, wish };
     if (ack.level === "memory") return this.#told(stored, "memory");
     return answer.then(async (all) => {
       if (all !== accepted) return all;
@@ -148,10 +148,6 @@ interface Stored {
   /** The senders' own ids of the first messages. */
   readonly ids: readonly (string | undefined)[];
   readonly wish: Wish;
-}
-
-function wholeFields(shared: Fields, messages: readonly Incoming[]): Fields[] {
-  return messages.map(({ fields }) => ({ ...shared, ...fields }));
 }
 
 const tooLong: Problem = { code: "too-large", detail: `The request takes more than ${entryBytesMax} bytes of the log` };

@@ -1,11 +1,10 @@
 /**
  * JSON bodies: one message, an array of messages, or one message a line (NDJSON). The bytes of a payload stay those of the
- * body; parsing serves to check them and to fill the fields.
+ * body; parsing serves to check them and to find the fields, which go into the entry as bytes too where they can.
  */
 import { isAscii, isUtf8 } from "node:buffer";
-import { fieldLengthMax, fieldNames, type Fields, normaliseLevel, submittedMs } from "../message/message.ts";
-import type { Incoming } from "../message/wire.ts";
-import { isCookies, problemOf, reservedNames } from "./fields.ts";
+import type { EntryWriter } from "../message/wire.ts";
+import { FieldTaker, isCookies, type KnownName, KnownNames, reservedNames } from "./fields.ts";
 import { badMessage, type Problem, quoted, shownName } from "./problem.ts";
 import { type Rules, tooLong, tooMany } from "./rules.ts";
 import { byte, Scanner } from "./scanner.ts";
@@ -13,13 +12,16 @@ import { byte, Scanner } from "./scanner.ts";
 /** "lines": one object a line. "any": what the body looks like. */
 export type JsonForm = "lines" | "any";
 
-/** The messages of a body, in order, or what is wrong with the first bad one. */
-export function parseJson(body: Uint8Array, form: JsonForm, rules: Rules): Incoming[] | Problem {
+/** Puts the messages of a body into the entry, in order, or says what is wrong with the first bad one. */
+export function parseJson(body: Uint8Array, form: JsonForm, rules: Rules, into: EntryWriter): Problem | undefined {
   const bytes = withoutMark(body);
-  if (form === "lines") return new JsonBody(bytes, true, rules).lines();
-  const whole = new JsonBody(bytes, false, rules);
+  if (form === "lines") return new JsonBody(bytes, true, rules, into).lines();
+  const whole = new JsonBody(bytes, false, rules, into);
   if (whole.isList) return whole.list();
-  return whole.single() ?? new JsonBody(bytes, true, rules).lines();
+  const single = whole.single();
+  if (single !== "more") return single;
+  into.rewind();
+  return new JsonBody(bytes, true, rules, into).lines();
 }
 
 /** RFC 8259 lets a reader ignore a byte order mark. */
@@ -27,93 +29,48 @@ function withoutMark(body: Uint8Array): Uint8Array {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
 }
 
-/** What a member of a message is: a field, its data, or a name only we may set. */
-interface Member {
-  readonly name: string;
-  readonly field: keyof Fields | "data" | "reserved";
-  /** One for all spellings of a field, so that two of them are noticed. */
-  readonly bit: number;
-}
-
-/** Members by the length of their name, so that most names are told apart by one or two looks. */
-const members = membersByLength();
-
-function membersByLength(): Member[][] {
-  const byLength: Member[][] = [];
-  const bits = new Map<string, number>();
-  const add = (name: string, field: Member["field"]) => {
-    if (!bits.has(field)) bits.set(field, 1 << bits.size);
-    (byLength[name.length] ??= []).push({ name, field, bit: bits.get(field)! });
-  };
-  add("data", "data");
-  for (const [name, field] of fieldNames) add(name, field);
-  for (const name of reservedNames.keys()) add(name, "reserved");
-  return byLength;
-}
+/** `data` is the only member besides the fields. */
+const members = new KnownNames(["data"]);
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-/** Gives every byte one character, so that positions in the text are positions in the bytes. */
-const bytewise = new TextDecoder("windows-1252");
 const emptyObject = new TextEncoder().encode("{}");
-
-/** All fields at once: one shape for all messages is a third faster to fill and to encode. */
-function noFields(): Fields {
-  return {
-    level: undefined,
-    type: undefined,
-    submittedTimestamp: undefined,
-    version: undefined,
-    topic: undefined,
-    env: undefined,
-    ip: undefined,
-    userAgent: undefined,
-    referrer: undefined,
-    id: undefined,
-    key: undefined,
-    cookies: undefined,
-  };
-}
 
 class JsonBody {
   readonly #bytes: Uint8Array;
-  /** The body with one character a byte: right wherever it is ASCII. */
-  readonly #text: string;
   readonly #rules: Rules;
   readonly #scanner: Scanner;
-  readonly #messages: Incoming[] = [];
+  readonly #into: EntryWriter;
   /** Of the message being read, counted from 1; and where that line begins. */
   #line = 1;
   #lineStart = 0;
-  #fields: Fields = {};
-  #submittedMs: number | undefined;
   #seen = 0;
   #dataStart = -1;
   #dataEnd = -1;
   #stranger: string | undefined;
-  /** The last topics found good in their letters, and admitted: a batch mostly has one. */
-  #topic: string | undefined;
+  readonly #fields = new FieldTaker();
+  /** The last topic admitted: a batch mostly has one. */
   #admitted: string | undefined;
 
-  constructor(bytes: Uint8Array, lines: boolean, rules: Rules) {
-    const ascii = isAscii(bytes);
+  constructor(bytes: Uint8Array, lines: boolean, rules: Rules, into: EntryWriter) {
     this.#bytes = bytes;
-    this.#text = (ascii ? utf8 : bytewise).decode(bytes);
     this.#rules = rules;
-    this.#scanner = new Scanner(bytes, { depthMax: rules.depthMax, lines, checkUtf8: !ascii && !isUtf8(bytes) });
+    this.#into = into;
+    const checkUtf8 = !isAscii(bytes) && !isUtf8(bytes);
+    this.#scanner = new Scanner(bytes, { depthMax: rules.depthMax, lines, checkUtf8 });
   }
 
   get isList(): boolean {
     return this.#scanner.peek() === byte.openList;
   }
 
-  /** One message and nothing behind it; `undefined` when something is, so it may be lines. */
-  single(): Incoming[] | Problem | undefined {
+  /** One message and nothing behind it; "more" when something is, so it may be lines. */
+  single(): Problem | "more" | undefined {
     const problem = this.#message();
     if (problem !== undefined) return { ...problem, line: undefined };
-    return this.#scanner.peek() < 0 ? this.#messages : undefined;
+    return this.#scanner.peek() < 0 ? undefined : "more";
   }
 
-  list(): Incoming[] | Problem {
+  list(): Problem | undefined {
     const scanner = this.#scanner;
     scanner.at++;
     if (scanner.peek() === byte.closeList) scanner.at++;
@@ -125,10 +82,10 @@ class JsonBody {
       } while (scanner.pass(byte.comma));
       if (!scanner.pass(byte.closeList)) return this.#unexpected();
     }
-    return scanner.peek() < 0 ? this.#messages : this.#unexpected();
+    return scanner.peek() < 0 ? undefined : this.#unexpected();
   }
 
-  lines(): Incoming[] | Problem {
+  lines(): Problem | undefined {
     const scanner = this.#scanner;
     for (let next = scanner.peek(); next >= 0; next = scanner.peek()) {
       if (next !== byte.newline) {
@@ -140,15 +97,16 @@ class JsonBody {
       this.#line++;
       this.#lineStart = scanner.at;
     }
-    return this.#messages;
+    return undefined;
   }
 
   #message(): Problem | undefined {
     const scanner = this.#scanner;
     if (scanner.peek() !== byte.open) return this.#broken("no JSON object");
-    if (this.#messages.length >= this.#rules.messagesMax) return tooMany(this.#rules.messagesMax, this.#line);
+    if (this.#into.count >= this.#rules.messagesMax) return tooMany(this.#rules.messagesMax, this.#line);
     this.#begin();
     const start = scanner.at;
+    this.#into.open();
     scanner.enter();
     if (!scanner.pass(byte.close)) {
       do {
@@ -162,24 +120,23 @@ class JsonBody {
   }
 
   #begin(): void {
-    this.#fields = noFields();
-    this.#submittedMs = undefined;
     this.#seen = 0;
     this.#dataStart = -1;
     this.#stranger = undefined;
+    this.#fields.topic = undefined;
   }
 
   #finish(start: number): Problem | undefined {
     const end = this.#scanner.at;
     if (end - start > this.#rules.messageMax) return tooLong(this.#rules.messageMax, this.#line);
-    let data: Uint8Array = emptyObject;
-    if (this.#stranger !== undefined) {
-      if (this.#seen !== 0) return this.#strange(this.#stranger);
-      data = this.#bytes.subarray(start, end);
-    } else if (this.#dataStart >= 0) data = this.#bytes.subarray(this.#dataStart, this.#dataEnd);
+    if (this.#stranger !== undefined && this.#seen !== 0) return this.#strange(this.#stranger);
     const problem = this.#admit(this.#fields.topic ?? this.#rules.topic);
     if (problem !== undefined) return problem;
-    this.#messages.push({ fields: this.#fields, submittedMs: this.#submittedMs, data, dataIsJson: true });
+    const into = this.#into;
+    if (this.#stranger !== undefined) into.data(this.#bytes, start, end, true);
+    else if (this.#dataStart >= 0) into.data(this.#bytes, this.#dataStart, this.#dataEnd, true);
+    else into.data(emptyObject, 0, emptyObject.length, true);
+    into.shut();
     return undefined;
   }
 
@@ -196,18 +153,23 @@ class JsonBody {
     const start = scanner.at + 1;
     if (!scanner.string()) return this.#fault();
     const end = scanner.at - 1;
-    const member = scanner.escaped || scanner.wide ? memberOf(this.#textAt(start, end)) : this.#memberAt(start, end);
+    const member = scanner.escaped ? members.of(this.#textAt(start, end)) : members.at(this.#bytes, start, end);
     if (member === undefined) this.#stranger ??= this.#textAt(start, end);
     if (!scanner.pass(byte.colon)) return this.#unexpected();
     if (member === undefined) return scanner.value() ? undefined : this.#fault();
     return this.#known(member);
   }
 
-  #known({ name, field, bit }: Member): Problem | undefined {
-    if (field === "reserved") return badMessage(name, `Member "${name}" ${reservedNames.get(name)}`, this.#line);
+  #known(member: KnownName): Problem | undefined {
+    const { name, kind, bit } = member;
+    if (kind === "reserved") return badMessage(name, `Member "${name}" ${reservedNames.get(name)}`, this.#line);
     if ((this.#seen & bit) !== 0) return badMessage(name, `Member "${name}" comes twice`, this.#line);
     this.#seen |= bit;
-    if (field !== "data") return this.#field(name, field);
+    if (kind === "own") return this.#data();
+    return member.field === "cookies" ? this.#cookies(member) : this.#field(member);
+  }
+
+  #data(): Problem | undefined {
     const scanner = this.#scanner;
     scanner.peek();
     this.#dataStart = scanner.at;
@@ -216,66 +178,52 @@ class JsonBody {
     return undefined;
   }
 
-  #field(name: string, field: keyof Fields): Problem | undefined {
+  #field(member: KnownName): Problem | undefined {
     const scanner = this.#scanner;
-    const kind = kindOf(scanner.peek());
+    const next = scanner.peek();
     const start = scanner.at;
-    if (!(kind === "text" ? scanner.string() : scanner.value())) return this.#fault();
-    const end = scanner.at;
-    if (kind === "null") return undefined;
-    if (field === "cookies") return this.#cookies(kind, start, end);
-    if (kind === "text") return this.#put(name, field, this.#textAt(start + 1, end - 1));
-    if (kind === "number") return this.#put(name, field, this.#text.slice(start, end));
-    return badMessage(name, `Member "${name}" must be a string or a number`, this.#line);
+    if (next === byte.quote) {
+      if (!scanner.string()) return this.#fault();
+      return scanner.escaped ? this.#takeText(member, start + 1) : this.#take(member, start + 1, scanner.at - 1);
+    }
+    if (!scanner.value()) return this.#fault();
+    if (next === letterN) return undefined;
+    if (beginsNumber(next)) return this.#take(member, start, scanner.at);
+    return badMessage(member.name, `Member "${member.name}" must be a string or a number`, this.#line);
   }
 
-  #put(name: string, field: keyof Fields, value: string): Problem | undefined {
-    if (value === "" && field !== "topic") return undefined;
-    if (value.length > fieldLengthMax || field === "id" || (field === "topic" && value !== this.#topic)) {
-      const problem = problemOf({ [field]: value }, this.#line);
-      if (problem !== undefined) return problem;
-    }
-    if (this.#scanner.escaped && !value.isWellFormed()) {
-      return badMessage(name, `Member "${name}" holds half a surrogate pair`, this.#line);
-    }
-    if (field === "topic") this.#topic = value;
-    else if (field === "submittedTimestamp") this.#submittedMs = submittedMs(value);
-    this.#fields[field] = field === "level" ? normaliseLevel(value) : value;
-    return undefined;
+  #take(member: KnownName, start: number, end: number): Problem | undefined {
+    return this.#here(this.#fields.takeBytes(this.#into, member, this.#bytes, start, end));
   }
 
-  #cookies(kind: Kind, start: number, end: number): Problem | undefined {
-    const text = utf8.decode(this.#bytes.subarray(start, end));
-    const problem = problemOf({ cookies: text }, this.#line);
-    if (problem !== undefined) return problem;
-    if (kind !== "object" || !isCookies(text)) {
+  /** Of a string with escapes. */
+  #takeText(member: KnownName, start: number): Problem | undefined {
+    const value = this.#textAt(start, this.#scanner.at - 1);
+    if (value.isWellFormed()) return this.#here(this.#fields.takeText(this.#into, member, value));
+    return badMessage(member.name, `Member "${member.name}" holds half a surrogate pair`, this.#line);
+  }
+
+  #here(problem: Problem | undefined): Problem | undefined {
+    return problem && { ...problem, line: this.#line };
+  }
+
+  #cookies(member: KnownName): Problem | undefined {
+    const scanner = this.#scanner;
+    const next = scanner.peek();
+    const start = scanner.at;
+    if (!scanner.value()) return this.#fault();
+    if (next === letterN) return undefined;
+    const text = utf8.decode(this.#bytes.subarray(start, scanner.at));
+    if (next !== byte.open || !isCookies(text)) {
       return badMessage("cookies", 'Member "cookies" must be an object of strings', this.#line);
     }
-    this.#fields.cookies = text;
-    return undefined;
+    return this.#here(this.#fields.takeText(this.#into, member, text));
   }
 
   /** What the inside of a string says; to be asked right after the scanner read it. */
   #textAt(start: number, end: number): string {
-    const { escaped, wide } = this.#scanner;
-    const inside = wide ? utf8.decode(this.#bytes.subarray(start, end)) : this.#text.slice(start, end);
-    return escaped ? JSON.parse(`"${inside}"`) : inside;
-  }
-
-  #memberAt(start: number, end: number): Member | undefined {
-    const candidates = members[end - start];
-    if (candidates === undefined) return undefined;
-    for (let i = 0; i < candidates.length; i++) {
-      if (this.#isAt(start, candidates[i]!.name)) return candidates[i];
-    }
-    return undefined;
-  }
-
-  /** A loop, because `startsWith` costs a call out of the engine. */
-  #isAt(start: number, name: string): boolean {
-    const bytes = this.#bytes;
-    for (let i = 0; i < name.length; i++) if (bytes[start + i] !== name.charCodeAt(i)) return false;
-    return true;
+    const inside = utf8.decode(this.#bytes.subarray(start, end));
+    return this.#scanner.escaped ? JSON.parse(`"${inside}"`) : inside;
   }
 
   #strange(name: string): Problem {
@@ -296,15 +244,8 @@ class JsonBody {
   }
 }
 
-function memberOf(name: string): Member | undefined {
-  return members[name.length]?.find((member) => member.name === name);
-}
+const letterN = 0x6e;
 
-type Kind = "text" | "number" | "null" | "object" | "other";
-
-function kindOf(next: number): Kind {
-  if (next === byte.quote) return "text";
-  if (next === 0x6e) return "null";
-  if (next === byte.open) return "object";
-  return next === 0x2d || (next >= 0x30 && next <= 0x39) ? "number" : "other";
+function beginsNumber(next: number): boolean {
+  return next === 0x2d || (next >= 0x30 && next <= 0x39);
 }

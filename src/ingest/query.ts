@@ -1,10 +1,17 @@
-/** The query of a request: known parameters are fields, `ack` and `receipt` are for us, all others are the message's data. */
-import { fieldLengthMax, fieldNames, type Fields, normaliseLevel } from "../message/message.ts";
-import { isCookies, problemOf, reservedNames } from "./fields.ts";
+/**
+ * The query of a request: known parameters are fields and go into the entry, `ack` and `receipt` are for us, all others are the
+ * message's data.
+ */
+import { fieldLengthMax } from "../message/message.ts";
+import type { EntryWriter } from "../message/wire.ts";
+import { FieldTaker, isCookies, type KnownName, KnownNames, reservedNames } from "./fields.ts";
+import type { Span } from "./http.ts";
 import { badMessage, type Problem, quoted, shownName } from "./problem.ts";
 
 export interface Query {
-  readonly fields: Fields;
+  readonly topic: string | undefined;
+  /** The bits of the fields that came with a value. */
+  readonly seen: number;
   /** Parameters that are no field, in the order they came; one that came several times has all its values. */
   readonly others: ReadonlyMap<string, string | string[]>;
   /** How safe the messages are to be before the answer. */
@@ -14,7 +21,8 @@ export interface Query {
 }
 
 interface Draft {
-  fields: Fields;
+  topic: string | undefined;
+  seen: number;
   others: Map<string, string | string[]>;
   ack?: string;
   receipt: boolean;
@@ -26,21 +34,21 @@ const percent = 0x25;
 const plus = 0x2b;
 const lastAscii = 0x7e;
 const none: Map<string, string | string[]> = new Map();
+const names = new KnownNames(["ack", "receipt"]);
+const fields = new FieldTaker();
 
-/** What stands behind the "?", percent-encoded as sent. */
-export function parseQuery(search: string): Query | Problem {
-  const query: Draft = { fields: {}, others: none, receipt: false };
-  let start = 0;
+/** What stands behind the "?", percent-encoded as sent. The fields are put into the entry. */
+export function parseQuery({ bytes, from, to }: Span, into: EntryWriter): Query | Problem {
+  const query: Draft = { topic: undefined, seen: 0, others: none, receipt: false };
+  let start = from;
   let middle = -1;
   let plain = true;
-  for (let at = 0; at <= search.length; at++) {
-    const code = at < search.length ? search.charCodeAt(at) : and;
+  for (let at = from; at <= to; at++) {
+    const code = at < to ? bytes[at]! : and;
     if (code === and) {
       if (at > start) {
-        const nameEnd = middle < 0 ? at : middle;
-        const name = search.slice(start, nameEnd);
-        const value = middle < 0 ? "" : search.slice(middle + 1, at);
-        const problem = plain ? take(query, name, value) : takeEncoded(query, name, value);
+        const pair = { bytes, start, middle: middle < 0 ? at : middle, end: at };
+        const problem = plain ? takePlain(query, pair, into) : takeEncoded(query, pair, into);
         if (problem !== undefined) return problem;
       }
       start = at + 1;
@@ -50,8 +58,69 @@ export function parseQuery(search: string): Query | Problem {
       if (middle < 0) middle = at;
     } else if (code === percent || code === plus || code > lastAscii) plain = false;
   }
-  return problemOf(query.fields) ?? query;
+  return query;
 }
+
+/** A parameter: its name, up to the first "=", and its value behind it. */
+interface Pair {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly middle: number;
+  readonly end: number;
+}
+
+/** As most are, without an escape: a field needs no text to be made. */
+function takePlain(query: Draft, pair: Pair, into: EntryWriter): Problem | undefined {
+  const { bytes, start, middle, end } = pair;
+  const known = names.at(bytes, start, middle);
+  if (known === undefined) return takeOther(query, nameIn(pair), valueIn(pair));
+  if (known.kind === "own" || known.kind === "reserved" || known.field === "cookies") {
+    return take(query, known, valueIn(pair), into);
+  }
+  if ((query.seen & known.bit) !== 0) return twice(known);
+  const from = Math.min(middle + 1, end);
+  return noted(query, known, from < end, fields.takeBytes(into, known, bytes, from, end));
+}
+
+function takeEncoded(query: Draft, pair: Pair, into: EntryWriter): Problem | undefined {
+  const name = decoded(nameIn(pair));
+  if (name === undefined) return badEscape(nameIn(pair));
+  const value = decoded(valueIn(pair));
+  if (value === undefined) return badEscape(name);
+  const known = names.of(name);
+  return known === undefined ? takeOther(query, name, value) : take(query, known, value, into);
+}
+
+function take(query: Draft, known: KnownName, value: string, into: EntryWriter): Problem | undefined {
+  const { name, kind, field } = known;
+  if (kind === "own") return takeControl(query, name, value);
+  if (kind === "reserved") return badMessage(name, `Parameter "${name}" ${reservedNames.get(name)}`);
+  if ((query.seen & known.bit) !== 0) return twice(known);
+  if (field === "cookies" && value !== "" && value.length <= fieldLengthMax && !isCookies(value)) {
+    return badMessage(name, 'Parameter "cookies" must be a JSON object of strings');
+  }
+  return noted(query, known, value !== "", fields.takeText(into, known, value));
+}
+
+function noted(query: Draft, { bit, kind }: KnownName, hasValue: boolean, problem?: Problem): Problem | undefined {
+  if (hasValue) query.seen |= bit;
+  if (kind === "topic") query.topic = fields.topic;
+  return problem;
+}
+
+function twice({ name }: KnownName): Problem {
+  return badMessage(name, `Parameter "${name}" comes twice`);
+}
+
+function nameIn({ bytes, start, middle }: Pair): string {
+  return utf8.decode(bytes.subarray(start, middle));
+}
+
+function valueIn({ bytes, middle, end }: Pair): string {
+  return utf8.decode(bytes.subarray(Math.min(middle + 1, end), end));
+}
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The other parameters as the text of a JSON object of strings. */
 export function dataOf(others: Query["others"]): Uint8Array {
@@ -65,14 +134,6 @@ export function dataOf(others: Query["others"]): Uint8Array {
 
 const encoder = new TextEncoder();
 const emptyObject = encoder.encode("{}");
-
-function takeEncoded(query: Draft, name: string, value: string): Problem | undefined {
-  const plainName = decoded(name);
-  if (plainName === undefined) return badEscape(name);
-  const plainValue = decoded(value);
-  if (plainValue === undefined) return badEscape(plainName);
-  return take(query, plainName, plainValue);
-}
 
 /** Strict: `undefined` for a bad escape, and for bytes that are no UTF-8. */
 function decoded(text: string): string | undefined {
@@ -91,27 +152,7 @@ function badEscape(name: string): Problem {
   );
 }
 
-function take(query: Draft, name: string, value: string): Problem | undefined {
-  const field = fieldNames.get(name);
-  if (field !== undefined) return takeField(query.fields, name, field, value);
-  if (name === "ack" || name === "receipt") return takeControl(query, name, value);
-  const hint = reservedNames.get(name);
-  if (hint !== undefined) return badMessage(name, `Parameter "${name}" ${hint}`);
-  takeOther(query, name, value);
-  return undefined;
-}
-
-function takeField(fields: Fields, name: string, field: keyof Fields, value: string): Problem | undefined {
-  if (fields[field] !== undefined) return badMessage(name, `Parameter "${name}" comes twice`);
-  if (value === "" && field !== "topic") return undefined;
-  if (field === "cookies" && value.length <= fieldLengthMax && !isCookies(value)) {
-    return badMessage(name, 'Parameter "cookies" must be a JSON object of strings');
-  }
-  fields[field] = field === "level" ? normaliseLevel(value) : value;
-  return undefined;
-}
-
-function takeControl(query: Draft, name: "ack" | "receipt", value: string): Problem | undefined {
+function takeControl(query: Draft, name: string, value: string): Problem | undefined {
   if (name === "ack") {
     if (query.ack !== undefined) return badMessage(name, 'Parameter "ack" comes twice');
     query.ack = value;
@@ -122,7 +163,7 @@ function takeControl(query: Draft, name: "ack" | "receipt", value: string): Prob
   return undefined;
 }
 
-function takeOther(query: Draft, name: string, value: string): void {
+function takeOther(query: Draft, name: string, value: string): undefined {
   if (query.others === none) query.others = new Map();
   const before = query.others.get(name);
   if (before === undefined) query.others.set(name, value);

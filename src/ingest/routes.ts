@@ -2,16 +2,18 @@
  * The endpoints of intake, as a function from request to answer. The hot one, `GET /log?…`, comes to the log without a promise
  * of its own, a `URL` or a map of headers.
  */
+import { Buffer } from "node:buffer";
 import type { Sections } from "../config/keys.ts";
 import { LogFull, type LogWriter } from "../log/mod.ts";
-import { type Fields, submittedMs } from "../message/message.ts";
-import type { Incoming } from "../message/wire.ts";
+import { entryWriter, tagOf } from "../message/wire.ts";
 import { type NodeState, nodeStates, type Table } from "../observe/table.ts";
 import { type BodyRules, parseBody } from "./body.ts";
 import { tooLarge } from "./encoding.ts";
-import { type Answer, BodyLost, type HttpRequest, json, pixel, text, TooLarge } from "./http.ts";
+import { bitOf } from "./fields.ts";
+import { type Answer, BodyLost, type HttpRequest, json, pixel, type Span, text, TooLarge } from "./http.ts";
 import { type Ack, diskAck, parseAck } from "./ack.ts";
 import { type Asked, Intake, type IntakeParts, type Wish } from "./intake.ts";
+import { TextMemo } from "./memo.ts";
 import { badMessage, isProblem, type Problem, problemAnswer, quoted, shownName } from "./problem.ts";
 import { dataOf, parseQuery, type Query } from "./query.ts";
 import { tooLong } from "./rules.ts";
@@ -33,7 +35,7 @@ export function openRoutes(parts: RouteParts): Handle {
 }
 
 /** What a path leads to; `search` stands behind the "?". */
-type Route = (request: HttpRequest, search: string) => Answer | Promise<Answer>;
+type Route = (request: HttpRequest, search: Span) => Answer | Promise<Answer>;
 
 const seen: Answer = Object.freeze({ status: 204, headers: Object.freeze({ "cache-control": "no-store" }) });
 
@@ -44,6 +46,7 @@ class Routes {
   readonly #intake: Intake;
   readonly #topics: Topics;
   readonly #fill: Fill;
+  readonly #path = new TextMemo();
 
   constructor(parts: RouteParts) {
     this.#parts = parts;
@@ -55,10 +58,11 @@ class Routes {
   }
 
   handle(request: HttpRequest): Answer | Promise<Answer> {
-    const { target } = request;
-    const mark = target.indexOf("?");
-    const path = mark < 0 ? target : target.slice(0, mark);
-    const search = mark < 0 ? "" : target.slice(mark + 1);
+    const { bytes, from, to } = request.target;
+    let mark = from;
+    while (mark < to && bytes[mark] !== questionMark) mark++;
+    const path = this.#path.of(bytes, from, mark);
+    const search = { bytes, from: Math.min(mark + 1, to), to };
     const route = this.#paths.get(path);
     if (route !== undefined) return route(request, search);
     return this.#tracker(request, path, search) ?? notFound(path);
@@ -82,7 +86,7 @@ class Routes {
     return paths;
   }
 
-  #log(request: HttpRequest, search: string): Answer | Promise<Answer> {
+  #log(request: HttpRequest, search: Span): Answer | Promise<Answer> {
     if (request.method === "GET") return this.#get(request, search);
     if (request.method === "POST") return this.#post(request, search);
     if (request.method === "HEAD") return seen;
@@ -90,32 +94,38 @@ class Routes {
   }
 
   /** One message, all in the query. */
-  #get(request: HttpRequest, search: string): Answer | Promise<Answer> {
+  #get(request: HttpRequest, search: Span): Answer | Promise<Answer> {
     const wish = request.header("accept")?.startsWith("image/") ? "pixel" : undefined;
-    const query = parseQuery(search);
+    const query = this.#read(search);
     if (isProblem(query)) return this.#intake.refuse(query);
     const ack = this.#ack(request, query);
     if (isProblem(ack)) return this.#intake.refuse(ack);
     return this.#take(request, query, { wish: wish ?? wishOf(request, query), ack });
   }
 
-  #pixel(request: HttpRequest, search: string): Answer | Promise<Answer> {
+  #pixel(request: HttpRequest, search: Span): Answer | Promise<Answer> {
     if (request.method === "HEAD") return { ...pixel, body: undefined };
     if (request.method !== "GET") return notAllowed(request.method, "GET, HEAD");
-    const query = parseQuery(search);
+    const query = this.#read(search);
     if (isProblem(query)) return this.#intake.refuse(query, "pixel");
     return this.#take(request, query, { wish: "pixel", ack: diskAck });
   }
 
   /** `/tracker/{topic}/{site}`: the same as a pixel whose query begins with both. */
-  #tracker(request: HttpRequest, path: string, search: string): Answer | Promise<Answer> | undefined {
+  #tracker(request: HttpRequest, path: string, search: Span): Answer | Promise<Answer> | undefined {
     for (const root of this.#roots) {
       if (!path.startsWith(`${root}/tracker/`)) continue;
       const [topic, site, ...more] = path.slice(root.length + "/tracker/".length).split("/");
       if (!topic || !site || more.length > 0) return undefined;
-      return this.#pixel(request, `topic=${asValue(topic)}&site=${asValue(site)}&${search}`);
+      return this.#pixel(request, behind(`topic=${asValue(topic)}&site=${asValue(site)}&`, search));
     }
     return undefined;
+  }
+
+  /** Begins the entry of a request with the fields of its query. From here to the append nothing is waited for. */
+  #read(search: Span): Query | Problem {
+    entryWriter.begin({ timestamp: this.#parts.clock.now() });
+    return parseQuery(search, entryWriter);
   }
 
   #ack(request: HttpRequest, query: Query): Ack | Problem {
@@ -125,30 +135,44 @@ class Routes {
   }
 
   #take(request: HttpRequest, query: Query, asked: Asked): Answer | Promise<Answer> {
-    const { http } = this.#parts;
-    const shared = this.#shared(request, query);
+    const topic = this.#complete(request, query);
     const data = dataOf(query.others);
-    const problem = data.length > http.message_max ? tooLong(http.message_max) : this.#admit(shared);
+    this.#topics.begin();
+    const problem = data.length > this.#parts.http.message_max
+      ? tooLong(this.#parts.http.message_max)
+      : this.#topics.admit(topic);
     if (problem !== undefined) return this.#intake.refuse(problem, asked.wish);
-    return this.#store(shared, [{ fields: {}, data, dataIsJson: true }], asked);
+    entryWriter.open();
+    entryWriter.data(data, 0, data.length, true);
+    entryWriter.shut();
+    return this.#store(asked);
   }
 
-  async #post(request: HttpRequest, search: string): Promise<Answer> {
-    const query = parseQuery(search);
+  async #post(request: HttpRequest, search: Span): Promise<Answer> {
+    const query = this.#read(search);
     if (isProblem(query)) return this.#intake.refuse(query);
     const ack = this.#ack(request, query);
     if (isProblem(ack)) return this.#intake.refuse(ack);
     for (const name of query.others.keys()) return this.#intake.refuse(stray(name));
     const body = await bodyOf(request, this.#parts.http.body_max);
     if (isProblem(body)) return this.#intake.refuse(body);
-    const shared = this.#shared(request, query);
-    const messages = this.#parse(request, body, shared);
-    if (isProblem(messages)) return this.#intake.refuse(messages);
-    if (shared.id !== undefined && messages.length > 1) return this.#intake.refuse(oneId);
-    return this.#store(shared, messages, { wish: wishOf(request, query), ack });
+    // Other requests used the writer meanwhile.
+    this.#read(search);
+    const problem = this.#parse(request, body, this.#complete(request, query));
+    if (problem !== undefined) return this.#intake.refuse(problem);
+    if ((query.seen & idBit) !== 0 && entryWriter.count > 1) return this.#intake.refuse(oneId);
+    return this.#store({ wish: wishOf(request, query), ack });
   }
 
-  #parse(request: HttpRequest, bytes: Uint8Array, shared: Fields): Incoming[] | Problem {
+  /** Puts what the query left open. Returns the topic of messages that name none. */
+  #complete(request: HttpRequest, { topic, seen }: Query): string | undefined {
+    const other = this.#parts.http.topic;
+    if (topic === undefined && other !== "") entryWriter.text(topicTag, other);
+    this.#fill(entryWriter, seen, request);
+    return topic ?? (other === "" ? undefined : other);
+  }
+
+  #parse(request: HttpRequest, bytes: Uint8Array, topic: string | undefined): Problem | undefined {
     const { http } = this.#parts;
     this.#topics.begin();
     const rules: BodyRules = {
@@ -156,29 +180,15 @@ class Routes {
       messageMax: http.message_max,
       messagesMax: http.messages_max,
       depthMax: http.depth_max,
-      topic: shared.topic,
+      topic,
       admit: (topic) => this.#topics.admit(topic),
     };
     const body = { bytes, type: request.header("content-type"), encoding: request.header("content-encoding") };
-    return parseBody(body, rules);
+    return parseBody(body, rules, entryWriter);
   }
 
-  /** What all messages of the request have, unless they say otherwise. */
-  #shared(request: HttpRequest, query: Query): Fields {
-    const shared = query.fields;
-    if (shared.topic === undefined && this.#parts.http.topic !== "") shared.topic = this.#parts.http.topic;
-    this.#fill(shared, request);
-    return shared;
-  }
-
-  #admit(shared: Fields): Problem | undefined {
-    this.#topics.begin();
-    return this.#topics.admit(shared.topic);
-  }
-
-  #store(shared: Fields, messages: Incoming[], asked: Asked): Answer | Promise<Answer> {
-    const dated = shared.submittedTimestamp === undefined ? messages : withDate(messages, shared.submittedTimestamp);
-    const answer = this.#intake.store(shared, dated, asked);
+  #store(asked: Asked): Answer | Promise<Answer> {
+    const answer = this.#intake.store(entryWriter, asked);
     this.#topics.keep();
     return answer;
   }
@@ -239,13 +249,14 @@ function wishOf(request: HttpRequest, query: Query): Wish {
   return prefer !== null && /(^|[,;\s])return="?representation\b/i.test(prefer) ? "receipt" : "nothing";
 }
 
-/** The copy of the sender's time that machines read, where a message has none of its own. */
-function withDate(messages: Incoming[], given: string): Incoming[] {
-  const ms = submittedMs(given);
-  if (ms === undefined) return messages;
-  return messages.map((message) =>
-    message.fields.submittedTimestamp === undefined ? { ...message, submittedMs: ms } : message
-  );
+const questionMark = 0x3f;
+const topicTag = tagOf("topic");
+const idBit = bitOf("id");
+
+/** `text` and then the rest. */
+function behind(text: string, { bytes, from, to }: Span): Span {
+  const whole = Buffer.concat([Buffer.from(text), bytes.subarray(from, to)]);
+  return { bytes: whole, from: 0, to: whole.length };
 }
 
 /** A segment of a path as the value of a parameter, where three letters mean something else. */

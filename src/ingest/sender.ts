@@ -1,6 +1,8 @@
 /** What a request says of its sender: address, user agent, referrer, cookies. */
 import { BlockList, isIP } from "node:net";
-import { fieldLengthMax, type Fields } from "../message/message.ts";
+import { fieldLengthMax } from "../message/message.ts";
+import { type EntryWriter, type FieldTag, tagOf } from "../message/wire.ts";
+import { bitOf } from "./fields.ts";
 import type { HttpRequest } from "./http.ts";
 
 export interface SenderSettings {
@@ -8,21 +10,36 @@ export interface SenderSettings {
   readonly cookies: readonly string[];
 }
 
-/** Fills what the message itself left open. */
-export type Fill = (fields: Fields, request: HttpRequest) => void;
+/** Puts into the entry what the message itself left open: all fields but those whose bits are in `seen`. */
+export type Fill = (into: EntryWriter, seen: number, request: HttpRequest) => void;
+
+const bits = { ip: bitOf("ip"), referrer: bitOf("referrer"), userAgent: bitOf("userAgent"), cookies: bitOf("cookies") };
+const tags = {
+  ...{ ip: tagOf("ip"), peerIp: tagOf("peerIp"), referrer: tagOf("referrer") },
+  ...{ userAgent: tagOf("userAgent"), cookies: tagOf("cookies") },
+};
 
 export function openSender(settings: SenderSettings): Fill {
   const trusts = proxyTest(settings.trusted_proxies);
   const keepsCookies = settings.cookies.length > 0;
-  return (fields, request) => {
+  return (into, seen, request) => {
     const peer = plainAddress(request.peer);
-    const seen = trusts === undefined ? peer : forwardedAddress(peer, request.header("x-forwarded-for"), trusts);
-    fields.peerIp = seen;
-    fields.ip ??= seen;
-    fields.referrer ??= headerText(request.header("referer"));
-    fields.userAgent ??= headerText(request.header("user-agent"));
-    if (keepsCookies) fields.cookies ??= keptCookies(headerText(request.header("cookie"), Infinity), settings.cookies);
+    const address = trusts === undefined ? peer : forwardedAddress(peer, request.header("x-forwarded-for"), trusts);
+    into.text(tags.peerIp, address);
+    if ((seen & bits.ip) === 0) into.text(tags.ip, address);
+    if ((seen & bits.referrer) === 0) putHeader(into, tags.referrer, request, "referer");
+    if ((seen & bits.userAgent) === 0) putHeader(into, tags.userAgent, request, "user-agent");
+    if (keepsCookies && (seen & bits.cookies) === 0) {
+      into.text(tags.cookies, keptCookies(headerText(request.header("cookie"), Infinity), settings.cookies));
+    }
   };
+}
+
+function putHeader(into: EntryWriter, tag: FieldTag, request: HttpRequest, name: string): void {
+  const span = request.headerSpan(name);
+  if (span === undefined || span.to - span.from > fieldLengthMax) {
+    into.text(tag, headerText(request.header(name)));
+  } else if (span.to > span.from) into.span(tag, span.bytes, span.from, span.to);
 }
 
 /** An IPv4 address stays one when it comes through an IPv6 socket. */

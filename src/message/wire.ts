@@ -39,6 +39,12 @@ const submittedMsTag = 14;
 const jsonTag = 16;
 const bytesTag = 17;
 
+/** What stands for a field in an entry. */
+export type FieldTag = (typeof tags)[keyof Fields];
+export function tagOf(field: keyof Fields): FieldTag {
+  return tags[field];
+}
+
 const tagOrder = Object.entries(tags) as [keyof Fields, number][];
 const fieldOfTag: (keyof Fields | undefined)[] = [];
 for (const [name, tag] of tagOrder) fieldOfTag[tag] = name;
@@ -61,34 +67,136 @@ export interface EntryHead {
   readonly idempotency?: Idempotency;
 }
 
-/** The entry's bytes; they are the encoder's until the next call, so append them before it. */
-export function encodeEntry(head: EntryHead, messages: readonly Incoming[]): Uint8Array {
-  const out = scratch;
-  out.at = 0;
-  out.byte(version);
-  out.byte(head.idempotency ? hasIdempotency : 0);
-  out.float(head.timestamp);
-  if (head.idempotency) {
-    out.bytes(head.idempotency.key);
-    out.bytes(head.idempotency.body);
+/** The entry's bytes; they are the writer's until the next call, so append them before it. */
+export function encodeEntry({ shared, ...head }: EntryHead, messages: readonly Incoming[]): Uint8Array {
+  const out = entryWriter;
+  out.begin(head);
+  out.fields(shared);
+  for (const { fields, submittedMs, data, dataIsJson } of messages) {
+    out.open();
+    out.fields(fields);
+    if (submittedMs !== undefined) out.submitted(submittedMs);
+    out.data(data, 0, data.length, dataIsJson);
+    out.shut();
   }
-  const sharedAt = out.open();
-  putFields(out, head.shared);
-  out.shut(sharedAt);
-  for (const message of messages) {
-    const at = out.open();
-    putFields(out, message.fields);
-    if (message.submittedMs !== undefined) {
-      out.byte(submittedMsTag);
-      out.byte(8);
-      out.float(message.submittedMs);
+  return out.bytes();
+}
+
+/**
+ * Writes an entry, straight from the bytes a sender sent: they are read once and copied once. First comes what all messages
+ * share, then each message between `open` and `shut`. There is one writer for all, `entryWriter`: from `begin` to the append
+ * nobody may wait for anything.
+ */
+export class EntryWriter {
+  readonly #out = new Output();
+  #count = 0;
+  /** Where the part that is being written began: what is shared, or a message. */
+  #partAt = 0;
+  #isShared = false;
+  #firstAt = 0;
+  /** Of messages that name no time of their own. */
+  #submittedMs: number | undefined;
+  #namesTime = false;
+
+  /** How many messages there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  begin({ timestamp, idempotency }: Omit<EntryHead, "shared">): void {
+    const out = this.#out;
+    out.at = 0;
+    out.byte(version);
+    out.byte(idempotency ? hasIdempotency : 0);
+    out.float(timestamp);
+    if (idempotency) {
+      out.bytes(idempotency.key);
+      out.bytes(idempotency.body);
     }
-    out.byte(message.dataIsJson ? jsonTag : bytesTag);
-    out.varint(message.data.length);
-    out.bytes(message.data);
-    out.shut(at);
+    this.#partAt = out.open();
+    this.#isShared = true;
+    this.#submittedMs = undefined;
+    this.#count = 0;
   }
-  return out.taken();
+
+  /** A message begins. */
+  open(): void {
+    if (this.#isShared) this.#shutShared();
+    this.#partAt = this.#out.open();
+    this.#namesTime = false;
+  }
+
+  /** The message ends. */
+  shut(): void {
+    if (this.#submittedMs !== undefined && !this.#namesTime) this.submitted(this.#submittedMs);
+    this.#out.shut(this.#partAt);
+    this.#count++;
+  }
+
+  /** Forgets all messages. */
+  rewind(): void {
+    if (this.#isShared) return;
+    this.#out.at = this.#firstAt;
+    this.#count = 0;
+  }
+
+  /** They are the writer's until the next `begin`. */
+  bytes(): Uint8Array {
+    if (this.#isShared) this.#shutShared();
+    return this.#out.taken();
+  }
+
+  fields(fields: Fields): void {
+    // One by one, not by the names in `tags`: the engine then knows where each stands, which is worth a fifth of the path.
+    this.text(tags.topic, fields.topic);
+    this.text(tags.level, fields.level);
+    this.text(tags.type, fields.type);
+    this.text(tags.env, fields.env);
+    this.text(tags.version, fields.version);
+    this.text(tags.submittedTimestamp, fields.submittedTimestamp);
+    this.text(tags.ip, fields.ip);
+    this.text(tags.userAgent, fields.userAgent);
+    this.text(tags.referrer, fields.referrer);
+    this.text(tags.peerIp, fields.peerIp);
+    this.text(tags.key, fields.key);
+    this.text(tags.id, fields.id);
+    this.text(tags.cookies, fields.cookies);
+  }
+
+  /** A field; nothing when it has no value. */
+  text(tag: FieldTag, value: string | undefined): void {
+    if (value === undefined) return;
+    if (tag === tags.submittedTimestamp) this.#namesTime = true;
+    this.#out.byte(tag);
+    this.#out.text(value);
+  }
+
+  /** A field whose value stands in `from` as UTF-8. */
+  span(tag: FieldTag, from: Uint8Array, start: number, end: number): void {
+    if (tag === tags.submittedTimestamp) this.#namesTime = true;
+    this.#out.span(tag, from, start, end);
+  }
+
+  /** The sender's time, normalised: of the message, or, before the first, of all that name none. */
+  submitted(ms: number): void {
+    if (this.#isShared) {
+      this.#submittedMs = ms;
+      return;
+    }
+    this.#out.byte(submittedMsTag);
+    this.#out.byte(8);
+    this.#out.float(ms);
+  }
+
+  data(from: Uint8Array, start: number, end: number, isJson: boolean): void {
+    this.#out.span(isJson ? jsonTag : bytesTag, from, start, end);
+  }
+
+  #shutShared(): void {
+    this.#out.shut(this.#partAt);
+    this.#firstAt = this.#out.at;
+    this.#isShared = false;
+  }
 }
 
 /** The messages of an entry, in order. Throws when the bytes are no entry that this version can read. */
@@ -141,29 +249,6 @@ function readFields(input: Input, end: number, into: Mutable<Message>): void {
   if (input.at > end) throw new Error("Cannot read entry: a field reaches past the end of its message");
 }
 
-function putFields(out: Output, fields: Fields): void {
-  // One by one, not by the names in `tags`: the engine then knows where each stands, which is worth a fifth of the batch path.
-  put(out, tags.topic, fields.topic);
-  put(out, tags.level, fields.level);
-  put(out, tags.type, fields.type);
-  put(out, tags.env, fields.env);
-  put(out, tags.version, fields.version);
-  put(out, tags.submittedTimestamp, fields.submittedTimestamp);
-  put(out, tags.ip, fields.ip);
-  put(out, tags.userAgent, fields.userAgent);
-  put(out, tags.referrer, fields.referrer);
-  put(out, tags.peerIp, fields.peerIp);
-  put(out, tags.key, fields.key);
-  put(out, tags.id, fields.id);
-  put(out, tags.cookies, fields.cookies);
-}
-
-function put(out: Output, tag: number, value: string | undefined): void {
-  if (value === undefined) return;
-  out.byte(tag);
-  out.text(value);
-}
-
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -176,21 +261,21 @@ class Output {
     return this.#bytes.subarray(0, this.at);
   }
   byte(value: number): void {
-    this.#need(1);
+    this.need(1);
     this.#bytes[this.at++] = value;
   }
   float(value: number): void {
-    this.#need(8);
+    this.need(8);
     this.#view.setFloat64(this.at, value, true);
     this.at += 8;
   }
   bytes(value: Uint8Array): void {
-    this.#need(value.length);
+    this.need(value.length);
     this.#bytes.set(value, this.at);
     this.at += value.length;
   }
   varint(value: number): void {
-    this.#need(5);
+    this.need(5);
     while (value > 127) {
       this.#bytes[this.at++] = (value & 127) | 128;
       value = Math.floor(value / 128);
@@ -200,7 +285,7 @@ class Output {
   /** Length and bytes of `value`; lone surrogates become U+FFFD, as everywhere in UTF-8. */
   text(value: string): void {
     const { length } = value;
-    this.#need(length * 3 + 5);
+    this.need(length * 3 + 5);
     if (length < 128 && this.#ascii(value)) return;
     const at = this.open();
     this.at += encoder.encodeInto(value, this.#bytes.subarray(this.at)).written;
@@ -219,35 +304,50 @@ class Output {
     this.at = at;
     return true;
   }
+  /** Tag, length and bytes. */
+  span(tag: number, from: Uint8Array, start: number, end: number): void {
+    this.need(end - start + 6);
+    this.#bytes[this.at++] = tag;
+    if (end - start < 128) this.#bytes[this.at++] = end - start;
+    else this.varint(end - start);
+    if (end - start > loopMax) return this.bytes(from.subarray(start, end));
+    const bytes = this.#bytes;
+    let at = this.at;
+    for (let i = start; i < end; i++) bytes[at++] = from[i]!;
+    this.at = at;
+  }
   /** Leaves room for a length of two bytes, which nearly always do. */
   open(): number {
-    this.#need(2);
+    this.need(2);
     this.at += 2;
     return this.at - 2;
   }
   /** Writes the length of what was put since `open`, padded to two bytes, or to five where two cannot say it. */
   shut(at: number): void {
     const length = this.at - at - 2;
-    let room = 2;
-    if (length >= 1 << 14) {
-      room = 5;
-      this.#need(3);
-      this.#bytes.copyWithin(at + 5, at + 2, this.at);
-      this.at += 3;
-    }
-    for (let i = 0; i < room; i++) {
-      this.#bytes[at + i] = (Math.floor(length / 128 ** i) & 127) | (i < room - 1 ? 128 : 0);
-    }
+    if (length >= 1 << 14) return this.#shutLong(at, length);
+    this.#bytes[at] = (length & 127) | 128;
+    this.#bytes[at + 1] = length >> 7;
   }
-  #need(count: number): void {
+  /** Makes room for `count` more bytes. */
+  need(count: number): void {
     if (this.at + count <= this.#bytes.length) return;
     const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.at + count));
     larger.set(this.#bytes);
     this.#bytes = larger;
     this.#view = new DataView(larger.buffer);
   }
+  #shutLong(at: number, length: number): void {
+    this.need(3);
+    this.#bytes.copyWithin(at + 5, at + 2, this.at);
+    this.at += 3;
+    for (let i = 0; i < 5; i++) this.#bytes[at + i] = (Math.floor(length / 128 ** i) & 127) | (i < 4 ? 128 : 0);
+  }
 }
-const scratch = new Output();
+/** Up to here a loop copies sooner than a call. */
+const loopMax = 64;
+/** The only one: see there. */
+export const entryWriter = new EntryWriter();
 
 class Input {
   at = 0;

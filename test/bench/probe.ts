@@ -2,17 +2,16 @@
 import { sections } from "../../src/config/keys.ts";
 import { defaults } from "../../src/config/options.ts";
 import { select } from "../../src/deliver/select.ts";
-import type { HttpRequest } from "../../src/ingest/http.ts";
+import type { HttpRequest, Span } from "../../src/ingest/http.ts";
 import { Deliveries } from "../../src/ingest/deliveries.ts";
 import { parseJson } from "../../src/ingest/json.ts";
-import { isProblem } from "../../src/ingest/problem.ts";
 import { parseQuery } from "../../src/ingest/query.ts";
 import { openRoutes } from "../../src/ingest/routes.ts";
 import type { Rules } from "../../src/ingest/rules.ts";
 import type { Entry, LogWriter, Position } from "../../src/log/mod.ts";
 import { filterOf } from "../../src/message/filter.ts";
 import { formatter } from "../../src/message/format.ts";
-import { decodeEntry, encodeEntry, type Incoming } from "../../src/message/wire.ts";
+import { decodeEntry, encodeEntry, EntryWriter, type Incoming } from "../../src/message/wire.ts";
 import { nodeStates, Table } from "../../src/observe/table.ts";
 import { realWorld } from "../../src/os/deno.ts";
 import { lines, query } from "./body.ts";
@@ -65,15 +64,36 @@ export async function openProbes(): Promise<Probes> {
   };
 }
 
-/** What one line of the load becomes. */
+/** What the lines of the load become. */
 function incoming(count: number): Incoming[] {
-  const found = parseJson(new TextEncoder().encode(lines(count)), "lines", rules);
-  if (isProblem(found)) throw new Error(found.detail);
-  return found;
+  return decodeEntry(entryOf(count)).map(({ data, dataIsJson, submittedMs, timestamp: _, ...fields }) => {
+    return { fields, submittedMs, data, dataIsJson };
+  });
 }
 
+const head = { timestamp: arrival, shared: { peerIp: "127.0.0.1" } };
+
 function entryOf(count: number): Uint8Array {
-  return encodeEntry({ timestamp: arrival, shared: { peerIp: "127.0.0.1" } }, incoming(count)).slice();
+  const entry = new EntryWriter();
+  parseInto(entry, new TextEncoder().encode(lines(count)));
+  return entry.bytes();
+}
+
+function spanOf(text: string): Span {
+  const bytes = new TextEncoder().encode(text);
+  return { bytes, from: 0, to: bytes.length };
+}
+
+function queryInto(entry: EntryWriter, search: Span): void {
+  entry.begin(head);
+  parseQuery(search, entry);
+}
+
+function parseInto(entry: EntryWriter, body: Uint8Array): void {
+  entry.begin(head);
+  entry.fields(head.shared);
+  const problem = parseJson(body, "lines", rules, entry);
+  if (problem !== undefined) throw new Error(problem.detail);
 }
 
 const http = defaults(sections.http);
@@ -86,16 +106,17 @@ const rules: Rules = {
 };
 
 function ingestProbes(): Probe[] {
-  const search = query.slice(query.indexOf("?") + 1);
+  const search = spanOf(query.slice(query.indexOf("?") + 1));
   const hundred = new TextEncoder().encode(lines(100));
+  const entry = new EntryWriter();
   return [
-    { name: "parse-query", what: "parseQuery of the GET", messages: 1, run: () => void parseQuery(search) },
+    { name: "parse-query", what: "parseQuery of the GET", messages: 1, run: () => queryInto(entry, search) },
     getProbe(),
     {
       name: "parse-json-100",
-      what: "parseJson of 100 lines",
+      what: "parseJson of 100 lines into an entry",
       messages: 100,
-      run: () => void parseJson(hundred, "lines", rules),
+      run: () => parseInto(entry, hundred),
     },
   ];
 }
@@ -127,12 +148,19 @@ const headers: Readonly<Record<string, string>> = {
   referer: "http://www.example.com/some/page.html?x=1",
 };
 
+const headerSpans: Readonly<Record<string, Span>> = Object.fromEntries(
+  Object.entries(headers).map(([name, value]) => [name, spanOf(value)]),
+);
+
 class QueryRequest implements HttpRequest {
   readonly method = "GET";
-  readonly target = query;
+  readonly target = spanOf(query);
   readonly peer = "127.0.0.1";
   header(name: string): string | null {
     return headers[name] ?? null;
+  }
+  headerSpan(name: string): Span | undefined {
+    return headerSpans[name];
   }
   async body(): Promise<Uint8Array> {
     return new Uint8Array(0);
@@ -168,7 +196,6 @@ class MemoryLog implements LogWriter {
 function entryProbes(): Probe[] {
   const [one, hundred] = [incoming(1), incoming(100)];
   const [oneEntry, hundredEntry] = [entryOf(1), entryOf(100)];
-  const head = { timestamp: arrival, shared: { peerIp: "127.0.0.1" } };
   return [
     { name: "encode-entry-1", what: "encodeEntry of one message", messages: 1, run: () => void encodeEntry(head, one) },
     {

@@ -2,20 +2,24 @@ import assert from "node:assert";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { type Body, type BodyRules, parseBody } from "../../src/ingest/body.ts";
 import { isProblem, type Problem } from "../../src/ingest/problem.ts";
-import type { Incoming } from "../../src/message/wire.ts";
-import { bytesOf, rulesWith, textOf } from "./fakes.ts";
+import type { Message } from "../../src/message/message.ts";
+import { decodeEntry, EntryWriter } from "../../src/message/wire.ts";
+import { arrival, bytesOf, rulesWith, textOf } from "./fakes.ts";
 
 interface Sent extends Partial<Omit<Body, "bytes">> {
   readonly rules?: Partial<BodyRules>;
 }
 
-function read(bytes: string | Uint8Array, sent: Sent): Incoming[] | Problem {
+function read(bytes: string | Uint8Array, sent: Sent): Message[] | Problem {
   const body = {
     bytes: typeof bytes === "string" ? bytesOf(bytes) : bytes,
     type: sent.type ?? null,
     encoding: sent.encoding ?? null,
   };
-  return parseBody(body, { ...rulesWith(sent.rules), bodyMax: sent.rules?.bodyMax ?? 1 << 20 });
+  const entry = new EntryWriter();
+  entry.begin({ timestamp: arrival });
+  const rules = { ...rulesWith(sent.rules), bodyMax: sent.rules?.bodyMax ?? 1 << 20 };
+  return parseBody(body, rules, entry) ?? decodeEntry(entry.bytes());
 }
 
 function take(bytes: string | Uint8Array, sent: Sent): string[] {
@@ -54,9 +58,9 @@ Deno.test("M1.2 the type says what a body is", () => {
 
 Deno.test("text and bytes may be any bytes, and are no JSON", () => {
   const bytes = new Uint8Array([0xff, 0, 0x0a, 0x80]);
-  const [whole] = read(bytes, { type: "application/octet-stream" }) as Incoming[];
+  const [whole] = read(bytes, { type: "application/octet-stream" }) as Message[];
   assert.deepEqual([whole!.data, whole!.dataIsJson], [bytes, false]);
-  const lines = read(bytes, { type: "text/plain" }) as Incoming[];
+  const lines = read(bytes, { type: "text/plain" }) as Message[];
   assert.deepEqual(lines.map(({ data }) => [...data]), [[0xff, 0], [0x80]]);
 });
 

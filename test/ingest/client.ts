@@ -4,6 +4,7 @@ import type { ByteStream } from "../../src/ingest/connection.ts";
 import { Connection } from "../../src/ingest/connection.ts";
 import type { Answer, HttpRequest } from "../../src/ingest/http.ts";
 import type { Handle } from "../../src/ingest/routes.ts";
+import { spanText } from "./fakes.ts";
 
 /** One byte a character. */
 export function bytesOf(text: string): Uint8Array {
@@ -134,7 +135,7 @@ export class Listener {
   readonly handle: Handle = async (request) => {
     try {
       const body = textOf(await request.body(65_536));
-      this.asked.push({ method: request.method, target: request.target, body });
+      this.asked.push({ method: request.method, target: spanText(request.target), body });
       return { status: 204, headers: {} };
     } catch (problem) {
       const { name, message } = problem as Error;

@@ -2,7 +2,7 @@ import assert from "node:assert";
 import { accepted, type Answer, type HttpRequest } from "../../src/ingest/http.ts";
 import type { Handle } from "../../src/ingest/routes.ts";
 import { bytesOf, Client, converse, Listener, quiet, textOf } from "./client.ts";
-import { openNode } from "./fakes.ts";
+import { openNode, spanText } from "./fakes.ts";
 import { next, type RawRequest, requests, smuggled } from "./requests.ts";
 
 /** The routes over a log that is safe at once. */
@@ -82,7 +82,7 @@ function slowRoutes() {
   const waiting: ((answer: Answer) => void)[] = [];
   const asked: string[] = [];
   const handle: Handle = (request) => {
-    asked.push(request.target);
+    asked.push(spanText(request.target));
     return new Promise((resolve) => void waiting.push(resolve));
   };
   return { asked, handle, answer: (answer: Answer = accepted) => waiting.shift()!(answer) };
@@ -97,7 +97,7 @@ Deno.test("the fields of a request can be read when its body is there", async ()
   const handle: Handle = async (request) => {
     const body = await request.body(1 << 20);
     await quiet();
-    seen.push(request.header("x"), textOf(body), request.target);
+    seen.push(request.header("x"), textOf(body), spanText(request.target));
     return accepted;
   };
   const body = "abcdefgh".repeat(2500);

@@ -5,7 +5,7 @@ import type { LogWriter, Position } from "../../src/log/mod.ts";
 import { decodeEntry } from "../../src/message/wire.ts";
 import type { Message } from "../../src/message/message.ts";
 import { nodeStates, Table } from "../../src/observe/table.ts";
-import { type Answer, type HttpRequest, TooLarge } from "../../src/ingest/http.ts";
+import { type Answer, type HttpRequest, type Span, TooLarge } from "../../src/ingest/http.ts";
 import { Deliveries, type Receiver } from "../../src/ingest/deliveries.ts";
 import { SimClock } from "../sim/clock.ts";
 import type { Rules } from "../../src/ingest/rules.ts";
@@ -16,6 +16,9 @@ export const arrival = 1_395_012_345_634;
 const utf8 = new TextEncoder();
 export const bytesOf = (text: string): Uint8Array => utf8.encode(text);
 export const textOf = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+
+export const spanOf = (text: string): Span => ({ bytes: bytesOf(text), from: 0, to: bytesOf(text).length });
+export const spanText = ({ bytes, from, to }: Span): string => new TextDecoder().decode(bytes.subarray(from, to));
 
 /** A log whose commits end when the test says so. */
 export class FakeLog implements LogWriter {
@@ -62,9 +65,14 @@ export function request(target: string, asked: Asked = {}): HttpRequest {
   const body = typeof asked.body === "string" ? bytesOf(asked.body) : asked.body ?? new Uint8Array(0);
   return {
     method: asked.method ?? (asked.body === undefined ? "GET" : "POST"),
-    target,
+    target: spanOf(target),
     peer: asked.peer ?? "192.0.2.7",
     header: (name) => asked.headers?.[name] ?? null,
+    headerSpan: (name) => {
+      const value = asked.headers?.[name];
+      // deno-lint-ignore no-control-regex
+      return value !== undefined && /^[\x00-\x7f]*$/.test(value) ? spanOf(value) : undefined;
+    },
     body: async (limit) => {
       if (body.length > limit) throw new TooLarge("too large");
       return body;

@@ -1,12 +1,32 @@
 import assert from "node:assert";
 import fc from "fast-check";
-import { fieldLengthMax } from "../../src/message/message.ts";
-import { isProblem } from "../../src/ingest/problem.ts";
+import { fieldLengthMax, type Fields } from "../../src/message/message.ts";
+import { decodeEntry, EntryWriter } from "../../src/message/wire.ts";
+import { isProblem, type Problem } from "../../src/ingest/problem.ts";
 import { dataOf, parseQuery, type Query } from "../../src/ingest/query.ts";
-import { textOf } from "./fakes.ts";
+import { arrival, spanOf, textOf } from "./fakes.ts";
 
-function parse(search: string): Query {
-  const query = parseQuery(search);
+/** A query, and the fields that every message of its request has. */
+interface Read extends Query {
+  readonly fields: Fields;
+}
+
+function read(search: string): Read | Problem {
+  const entry = new EntryWriter();
+  entry.begin({ timestamp: arrival });
+  const query = parseQuery(spanOf(search), entry);
+  if (isProblem(query)) return query;
+  entry.open();
+  entry.shut();
+  const [{ timestamp: _, submittedMs: __, data: ___, dataIsJson: ____, ...fields }] = decodeEntry(entry.bytes()) as [
+    any,
+  ];
+  assert.equal(query.topic, fields.topic);
+  return { ...query, fields };
+}
+
+function parse(search: string): Read {
+  const query = read(search);
   assert.ok(!isProblem(query), JSON.stringify(query));
   return query;
 }
@@ -111,7 +131,7 @@ Deno.test("a query is refused with the name of the field", () => {
     ["ack=disk&ack=disk", "ack"],
   ];
   for (const [search, field] of table) {
-    const problem = parseQuery(search!);
+    const problem = read(search!);
     assert.ok(isProblem(problem), search);
     assert.equal(problem.code, "bad-message");
     assert.equal(problem.field, field, search);
@@ -149,7 +169,7 @@ Deno.test("no query at all makes the parser throw", () => {
     fc.string(),
   );
   fc.assert(fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
-    const query = parseQuery(pieces.join(""));
+    const query = read(pieces.join(""));
     if (!isProblem(query)) JSON.parse(textOf(dataOf(query.others)));
     else assert.ok(query.field !== undefined);
   }));

@@ -1,20 +1,32 @@
 import assert from "node:assert";
 import { openSender, proxyTest, type SenderSettings } from "../../src/ingest/sender.ts";
-import { fieldLengthMax, type Fields } from "../../src/message/message.ts";
-import { request } from "./fakes.ts";
+import { bitOf } from "../../src/ingest/fields.ts";
+import { fieldLengthMax, type Fields, type Message } from "../../src/message/message.ts";
+import { decodeEntry, EntryWriter } from "../../src/message/wire.ts";
+import { arrival, request } from "./fakes.ts";
 
-function fill(headers: Record<string, string>, settings: Partial<SenderSettings> = {}, peer = "192.0.2.7"): Fields {
-  const fields: Fields = {};
-  openSender({ trusted_proxies: [], cookies: [], ...settings })(fields, request("/log", { headers, peer }));
+function fill(
+  headers: Record<string, string>,
+  settings: Partial<SenderSettings> = {},
+  peer = "192.0.2.7",
+  own: (keyof Fields)[] = [],
+): Fields {
+  const entry = new EntryWriter();
+  entry.begin({ timestamp: arrival });
+  const seen = own.reduce((bits, field) => bits | bitOf(field), 0);
+  openSender({ trusted_proxies: [], cookies: [], ...settings })(entry, seen, request("/log", { headers, peer }));
+  entry.open();
+  entry.shut();
+  const [{ timestamp: _, data: __, dataIsJson: ___, ...fields }] = decodeEntry(entry.bytes()) as [Message];
   return fields;
 }
 
 Deno.test("M1.3 fields come from the request where the message has none", () => {
   const headers = { "user-agent": "curl/8", "referer": "http://a/", "cookie": "a=b" };
   assert.deepEqual(fill(headers), { peerIp: "192.0.2.7", ip: "192.0.2.7", referrer: "http://a/", userAgent: "curl/8" });
-  const own: Fields = { ip: "1.1.1.1", referrer: "r", userAgent: "u" };
-  openSender({ trusted_proxies: [], cookies: [] })(own, request("/log", { headers }));
-  assert.deepEqual(own, { ip: "1.1.1.1", referrer: "r", userAgent: "u", peerIp: "192.0.2.7" });
+  const own = fill(headers, { cookies: ["*"] }, "192.0.2.7", ["ip", "referrer", "userAgent", "cookies"]);
+  assert.deepEqual(own, { peerIp: "192.0.2.7" });
+  assert.deepEqual(fill({ "user-agent": "", "referer": "" }), { peerIp: "192.0.2.7", ip: "192.0.2.7" });
 });
 
 Deno.test("an IPv4 address stays one behind an IPv6 socket", () => {
