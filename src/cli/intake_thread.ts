@@ -1,4 +1,5 @@
 /** [shell] Main's side of the intake thread: orders in, news out. */
+import process from "node:process";
 import { type MessagePort, Worker } from "node:worker_threads";
 import type { IntakeJob, IntakeNews, IntakeOrder } from "../ingest/thread.ts";
 import { codeOf } from "../os/world.ts";
@@ -6,6 +7,14 @@ import { CommandError, exitCodes } from "./exit.ts";
 
 /** What the thread found in the log. */
 export type Recovery = Extract<IntakeNews, { kind: "recovered" }>;
+
+/**
+ * The runtime completes at most 128 reads a turn of its loop, the last that became ready first. Beyond 128 busy connections some
+ * would wait for a second and more, so it hears of fewer at once: then all that it has heard of have their turn. Read by the
+ * runtime when a thread begins.
+ */
+const eventsPerTick = "DENO_TOKIO_MAX_IO_EVENTS_PER_TICK";
+const fairEvents = "96";
 
 export class IntakeThread {
   readonly #worker: Worker;
@@ -17,6 +26,7 @@ export class IntakeThread {
   onDeath: (text: string) => void = () => {};
 
   constructor(workerData: IntakeJob) {
+    process.env[eventsPerTick] ??= fairEvents;
     this.#worker = new Worker(new URL("../ingest/thread.ts", import.meta.url), { workerData });
     this.#worker.on("message", (news: IntakeNews) => this.#hear(news));
     this.#worker.on("error", (problem: Error) => this.#end(problem.message));

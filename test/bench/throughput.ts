@@ -45,6 +45,14 @@ const plans: readonly Plan[] = [
     references: ["ceiling syncpre", "nginx"],
   },
   {
+    name: "get-1024",
+    summary: "the same from 1024 connections: more than the runtime looks at in one turn",
+    connections: 1024,
+    messagesPerRequest: 1,
+    config: noDelivery,
+    references: ["ceiling syncpre"],
+  },
+  {
     name: "get-64-file",
     summary: "as get-64 without configuration: the file destination delivers meanwhile, on the same core",
     connections: 64,
