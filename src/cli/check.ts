@@ -2,11 +2,13 @@
 import { adaptors } from "../../adaptors/mod.ts";
 import type { Config, Destination } from "../config/keys.ts";
 import { type ConfigurationRequest, loadConfiguration } from "./configuration.ts";
-import { type ExitCode, exitCodes } from "./exit.ts";
+import { readTls } from "../ingest/tls.ts";
+import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 
 export async function check(terminal: Terminal, request: ConfigurationRequest): Promise<ExitCode> {
   const { config, path } = await loadConfiguration(terminal, request);
+  if (config.http.tls_cert !== "") readCertificate(config.http);
   const lines = [`ok: ${path ?? "no configuration file, so everything is as by default"}`, ...summary(config)];
   for (const destination of config.destination) lines.push(await describe(destination));
   terminal.out(`${lines.join("\n")}\n`);
@@ -15,10 +17,23 @@ export async function check(terminal: Terminal, request: ConfigurationRequest): 
 
 function summary({ http, management, data }: Config): string[] {
   return [
-    `takes messages at http://${http.listen}${http.root}/log`,
+    `takes messages at ${schemeOf(http)}://${http.listen}${http.root}/log`,
     `shows status and metrics at http://${management.listen}/`,
     `keeps its log in ${data}`,
   ];
+}
+
+function readCertificate(http: Config["http"]): void {
+  try {
+    readTls(http);
+  } catch (problem) {
+    throw new CommandError(exitCodes.configuration, (problem as Error).message);
+  }
+}
+
+/** What stands in front of the intake's addresses. */
+export function schemeOf({ tls_cert }: Config["http"]): "http" | "https" {
+  return tls_cert === "" ? "http" : "https";
 }
 
 async function describe({ name, kind, required, filter, options }: Destination): Promise<string> {

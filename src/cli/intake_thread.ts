@@ -42,6 +42,7 @@ export class IntakeThread {
     try {
       return await this.#listening.promise;
     } catch (problem) {
+      if (codeOf(problem) === "TlsProblem") throw new CommandError(exitCodes.configuration, (problem as Error).message);
       const reason = codeOf(problem) === "EADDRINUSE" ? "something else listens there" : (problem as Error).message;
       throw new CommandError(
         exitCodes.cannotListen,

@@ -4,6 +4,7 @@ import type { Config, Destination } from "../config/keys.ts";
 import type { IntakeJob } from "../ingest/thread.ts";
 import { openJournal } from "../observe/journal.ts";
 import { realWorld } from "../os/deno.ts";
+import { schemeOf } from "./check.ts";
 import { claim } from "./claim.ts";
 import { RunningNode } from "./node.ts";
 import { version } from "./version.ts";
@@ -40,7 +41,7 @@ async function receiverOf(
 }
 
 function greet(config: Config, running: RunningNode, configPath: string | undefined): void {
-  const url = `http://${running.address}${config.http.root}`;
+  const url = `${schemeOf(config.http)}://${running.address}${config.http.root}`;
   const out = config.destination.find(({ kind, name }) => kind === "file" && name === "out");
   const lines = [
     `Sparkngin ${version} takes messages at ${url}/log${configPath ? ` (configuration: ${configPath})` : ""}`,

@@ -29,6 +29,11 @@ const directory: Shape = {
   expected: "a directory in quotes",
   fits: (value) => value !== "" && !value.includes("\0"),
 };
+const file: Shape = {
+  kind: "file",
+  expected: "a file in quotes",
+  fits: (value) => !value.includes("\0"),
+};
 const root: Shape = {
   kind: "path",
   expected: 'nothing or a path such as "/sn": a slash in front, none at the end, of letters, digits and . _ ~ -',
@@ -60,6 +65,13 @@ export const sections = {
     listen: shaped("address and port that take messages; port 0 lets the system choose", address, "127.0.0.1:8080"),
     root: shaped('path in front of every endpoint, e.g. "/sn"; empty serves "/" and "/sparkngin"', root, ""),
     public: flag("allow an address beyond loopback although nobody has to show a key"),
+    tls_cert: shaped(
+      "certificate of this server and what links it to an authority, a PEM file; read again when it changes",
+      file,
+      "",
+    ),
+    tls_key: shaped("key of that certificate, a PEM file", file, ""),
+    tls_client_ca: shaped("authority whose certificates clients must show, a PEM file; empty asks for none", file, ""),
     topic: shaped("topic of messages that name none; empty refuses them", topic, ""),
     trusted_proxies: list("addresses (or IPv4 networks such as 10.0.0.0/8) whose X-Forwarded-For is believed", []),
     cookies: list('cookies to keep, by name; ["*"] keeps all; they are secrets, so none are kept by default', []),

@@ -97,6 +97,7 @@ class ConfigReader {
     const config = { ...this.#readCore(), destination: this.#readDestinations() } as unknown as Config;
     this.#checkAddresses(config);
     this.#checkProxies(config);
+    this.#checkTls(config);
     return config;
   }
 
@@ -255,6 +256,16 @@ class ConfigReader {
       `${where}${called} is "${listen}", which is beyond this machine: ${why}. ` +
         `If that is meant, write public = true in [${section}]; else listen on 127.0.0.1`,
     );
+  }
+
+  /** Half of what TLS needs would be no TLS at all. */
+  #checkTls({ http }: Config): void {
+    const needs = [["tls_cert", "tls_key"], ["tls_key", "tls_cert"], ["tls_client_ca", "tls_cert"]] as const;
+    for (const [given, needed] of needs) {
+      if (!http[given] || http[needed]) continue;
+      const { where, called } = this.origins[`http.${given}`]!;
+      this.problems.push(`${where}${called} needs ${needed} in [http] beside it`);
+    }
   }
 
   #checkProxies({ http }: Config): void {

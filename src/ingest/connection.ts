@@ -14,6 +14,8 @@ import type { Handle } from "./routes.ts";
 /** The two directions of a connection. */
 export interface ByteStream {
   readonly peer: string;
+  /** Nobody in between can read it. */
+  readonly secure: boolean;
   /** How many bytes came, or null at the end. */
   read(into: Uint8Array): Promise<number | null>;
   /** How many bytes of them went, at least one. */
@@ -84,6 +86,9 @@ export class Connection {
 
   get peer(): string {
     return this.#stream.peer;
+  }
+  get secure(): boolean {
+    return this.#stream.secure;
   }
   /** Whether a request is being answered or read. */
   get busy(): boolean {
@@ -353,6 +358,9 @@ class StreamRequest implements HttpRequest {
   }
   get peer(): string {
     return this.#connection.peer;
+  }
+  get secure(): boolean {
+    return this.#connection.secure;
   }
   header(name: string): string | null {
     return this.#head.header(name);

@@ -13,6 +13,8 @@ export interface HttpRequest {
   readonly target: Span;
   /** The address of the other end of the connection. */
   readonly peer: string;
+  /** The connection is TLS. */
+  readonly secure: boolean;
   /** Several lines of one name come joined by ", ". */
   header(name: string): string | null;
   /** The value of a field that comes once and is ASCII; `undefined` for others, of which `header` tells. */

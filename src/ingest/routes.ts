@@ -196,7 +196,7 @@ class Routes {
   #welcome(request: HttpRequest): Answer {
     const host = request.header("host") ?? "";
     const server = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? host : this.#parts.http.listen;
-    const log = `http://${server}${this.#roots[0]}/log`;
+    const log = `${request.secure ? "https" : "http"}://${server}${this.#roots[0]}/log`;
     return text(
       `Sparkngin takes messages over HTTP and delivers every one of them.\n\n` +
         `  curl -i '${log}?topic=test&level=info&greeting=hello'\n` +

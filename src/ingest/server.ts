@@ -1,15 +1,16 @@
-/**
- * [shell] Listens, and gives each connection its loop. Bounded in all and per address; whoever is too slow is closed;
- * a stop answers what is under way. Nobody else knows that this is TCP.
- */
+/** Gives each connection its loop. Bounded in all and per address; whoever is too slow is closed; a stop answers what is under way. */
 import { formatAddress, parseAddress } from "../config/address.ts";
 import type { Clock } from "../os/world.ts";
 import { type ByteStream, Connection, type ConnectionParts } from "./connection.ts";
+import { listenTcp } from "./listener.ts";
 import type { Handle } from "./routes.ts";
+import { listenTls, type TlsSettings } from "./tls.ts";
 
 export interface ServerOptions {
   /** `host:port` or `[v6]:port`; port 0 lets the system choose. */
   readonly listen: string;
+  /** Without it, connections are plain TCP. */
+  readonly tls?: TlsSettings;
   readonly handle: Handle;
   readonly clock: Clock;
   readonly connectionsMax: number;
@@ -31,36 +32,44 @@ export interface HttpServer {
 export async function serveHttp(options: ServerOptions): Promise<HttpServer> {
   const address = parseAddress(options.listen);
   if (address === undefined) throw new Error(`Cannot listen on "${options.listen}": it is no address and port`);
-  const listener = Deno.listen({ hostname: address.host, port: address.port, tcpBacklog: backlog });
-  const { port } = listener.addr;
-  const server = new TcpServer(listener, options);
+  const { host, port } = address;
+  const server = new ConnectionServer(options);
+  const arrivals = {
+    clock: options.clock,
+    report: options.report,
+    take: (stream: ByteStream) => server.take(stream),
+  };
+  const listening = options.tls === undefined
+    ? listenTcp(host, port, arrivals)
+    : listenTls(host, port, options.tls, arrivals);
+  const listener = await listening.catch((problem) => {
+    server.abort();
+    throw problem;
+  });
   return {
-    address: formatAddress({ host: address.host, port }),
-    port,
-    shutdown: () => server.shutdown(),
+    address: formatAddress({ host, port: listener.port }),
+    port: listener.port,
+    shutdown() {
+      listener.close();
+      return server.shutdown();
+    },
     abort: () => server.abort(),
   };
 }
 
-/** Who finds no room here tries again after a whole second. The system may have less. */
-const backlog = 4096;
 const sweepMs = 250;
-const acceptAgainMs = 100;
 
-class TcpServer {
-  readonly #listener: Deno.TcpListener;
+class ConnectionServer {
   readonly #options: ServerOptions;
   readonly #parts: ConnectionParts;
   readonly #open = new Map<Connection, Promise<void>>();
   readonly #perAddress = new Map<string, number>();
-  readonly #closing = new AbortController();
   readonly #sweeping = new AbortController();
   /** Looked at by every request, so kept by the sweep rather than asked for. */
   #now = 0;
   #date = "";
 
-  constructor(listener: Deno.TcpListener, options: ServerOptions) {
-    this.#listener = listener;
+  constructor(options: ServerOptions) {
     this.#options = options;
     this.#parts = {
       handle: options.handle,
@@ -69,13 +78,10 @@ class TcpServer {
       report: (problem) => options.report(`a request failed: ${problem instanceof Error ? problem.stack : problem}`),
     };
     this.#lookAtClock();
-    void this.#accept();
     void this.#sweep();
   }
 
   async shutdown(): Promise<void> {
-    this.#closing.abort();
-    this.#listener.close();
     for (const connection of this.#open.keys()) connection.drain();
     await Promise.all(this.#open.values());
     this.#sweeping.abort();
@@ -86,29 +92,13 @@ class TcpServer {
     for (const connection of this.#open.keys()) connection.close();
   }
 
-  async #accept(): Promise<void> {
-    for (let failed = false; !this.#closing.signal.aborted;) {
-      try {
-        this.#take(await this.#listener.accept());
-        failed = false;
-      } catch (problem) {
-        if (this.#closing.signal.aborted) return;
-        // No more handles, or the client was gone before it was taken: neither is the end. Said once.
-        if (!failed) this.#options.report(`a connection could not be taken: ${textOf(problem)}`);
-        failed = true;
-        await this.#options.clock.sleep(acceptAgainMs, this.#closing.signal);
-      }
-    }
-  }
-
-  #take(conn: Deno.TcpConn): void {
-    if (this.#closing.signal.aborted) return conn.close();
-    const peer = conn.remoteAddr.hostname;
+  take(stream: ByteStream): void {
+    const { peer } = stream;
     const fromThere = this.#perAddress.get(peer) ?? 0;
     const { connectionsMax, connectionsPerAddress } = this.#options;
-    if (this.#open.size >= connectionsMax || fromThere >= connectionsPerAddress) return void turnAway(conn);
+    if (this.#open.size >= connectionsMax || fromThere >= connectionsPerAddress) return void turnAway(stream);
     this.#perAddress.set(peer, fromThere + 1);
-    const connection = new Connection(new TcpStream(conn, peer), this.#parts);
+    const connection = new Connection(stream, this.#parts);
     this.#open.set(connection, connection.run().then(() => this.#forget(connection, peer)));
   }
 
@@ -134,47 +124,15 @@ class TcpServer {
   }
 }
 
-class TcpStream implements ByteStream {
-  readonly peer: string;
-  readonly #conn: Deno.TcpConn;
-
-  constructor(conn: Deno.TcpConn, peer: string) {
-    this.#conn = conn;
-    this.peer = peer;
-    try {
-      // An answer is written at once and whole: there is nothing to gather.
-      conn.setNoDelay(true);
-    } catch {
-      // It is gone already, which the first read says again.
-    }
-  }
-  read(into: Uint8Array): Promise<number | null> {
-    return this.#conn.read(into);
-  }
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#conn.write(bytes);
-  }
-  closeWrite(): Promise<void> {
-    return this.#conn.closeWrite();
-  }
-  close(): void {
-    this.#conn.close();
-  }
-}
-
 const busy = new TextEncoder().encode(
   "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
 );
 
-async function turnAway(conn: Deno.TcpConn): Promise<void> {
+async function turnAway(stream: ByteStream): Promise<void> {
   try {
-    await conn.write(busy);
+    await stream.write(busy);
   } catch {
     // It is gone already.
   }
-  conn.close();
-}
-
-function textOf(problem: unknown): string {
-  return problem instanceof Error ? problem.message : String(problem);
+  stream.close();
 }

@@ -109,6 +109,7 @@ class Intake {
     });
     this.#server = await serveHttp({
       listen: http.listen,
+      tls: http.tls_cert === "" ? undefined : http,
       handle,
       clock: this.#world.clock,
       connectionsMax: http.connections_max,

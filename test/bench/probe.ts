@@ -156,6 +156,7 @@ class QueryRequest implements HttpRequest {
   readonly method = "GET";
   readonly target = spanOf(query);
   readonly peer = "127.0.0.1";
+  readonly secure = false;
   header(name: string): string | null {
     return headers[name] ?? null;
   }

@@ -23,6 +23,7 @@ class BadResource extends Error {
 
 export class Client implements ByteStream {
   readonly peer = "192.0.2.7";
+  readonly secure = false;
   /** What the server wrote. */
   taken = "";
   /** Bytes of a write that are taken at once. */

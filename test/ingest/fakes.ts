@@ -67,6 +67,7 @@ export function request(target: string, asked: Asked = {}): HttpRequest {
     method: asked.method ?? (asked.body === undefined ? "GET" : "POST"),
     target: spanOf(target),
     peer: asked.peer ?? "192.0.2.7",
+    secure: false,
     header: (name) => asked.headers?.[name] ?? null,
     headerSpan: (name) => {
       const value = asked.headers?.[name];
