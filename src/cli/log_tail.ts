@@ -20,7 +20,7 @@ export interface LogTailParts {
 export function logTail({ world, table, dir, node }: LogTailParts): TailSource {
   const format = formatter("json");
   return async function* (signal, filter) {
-    const wants = filterOf(filter.topic ? { topic: filter.topic } : {});
+    const wants = filterOf(filter);
     const mark = new LocalWatermark();
     const from = table.get("durable") as Position;
     const reader = new SegmentReader(world, dir, node, from, mark);

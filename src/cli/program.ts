@@ -90,6 +90,9 @@ function addAsking(program: Command, terminal: Terminal, outcome: Outcome): void
   });
   add("tail", "print messages as they come in")
     .option("--topic <pattern>", 'only topics like this, e.g. "web.*"')
+    .option("--env <pattern>", "only environments like this")
+    .option("--level <pattern>", 'only levels like this, e.g. "warning, error"')
+    .option("--type <pattern>", "only types like this")
     .action(async (options) => {
       const { tail } = await import("./tail.ts");
       outcome.code = await tail(terminal, options);

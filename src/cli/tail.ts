@@ -1,4 +1,5 @@
 /** `sparkngin tail`: messages as they come in, a line each, for people or as JSON. */
+import { filterNames } from "../message/filter.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable, printableJson } from "./printable.ts";
 import { ask, readLines, serverUrl } from "./server.ts";
@@ -7,13 +8,16 @@ import type { Terminal } from "./terminal.ts";
 export interface TailRequest {
   readonly url?: string;
   readonly topic?: string;
+  readonly env?: string;
+  readonly level?: string;
+  readonly type?: string;
   readonly json?: boolean;
 }
 
 /** Goes on until the server or the user ends it. */
-export async function tail(terminal: Terminal, { url, topic, json }: TailRequest): Promise<ExitCode> {
+export async function tail(terminal: Terminal, { url, json, ...filter }: TailRequest): Promise<ExitCode> {
   const where = serverUrl(terminal, url, "tail");
-  if (topic !== undefined) where.searchParams.set("topic", topic);
+  for (const name of filterNames) if (filter[name] !== undefined) where.searchParams.set(name, filter[name]);
   const answer = await ask(terminal, where);
   try {
     for await (const line of readLines(answer)) {

@@ -4,11 +4,12 @@
  * (DNS rebinding) gets nothing. An order must come as JSON, which a page of another origin cannot send unasked.
  */
 import { Hono } from "hono";
+import { filterNames } from "../message/filter.ts";
 import { type Address, formatAddress, isLoopback, parseAddress } from "../config/address.ts";
 import { type Order, orderNames, type Outcome } from "../deliver/control.ts";
 import type { Clock } from "../os/world.ts";
 import { metricsType } from "./metrics.ts";
-import { type TailFilter, type TailLimits, tailLimits, type TailSource, tailStream } from "./tail.ts";
+import { type TailFilter, type TailForm, type TailLimits, tailLimits, type TailSource, tailStream } from "./tail.ts";
 
 export interface ManagementParts {
   /** Checked by the configuration: `host:port`. */
@@ -65,12 +66,13 @@ GET /status               the node and its destinations, as JSON
 GET /metrics              the same for Prometheus
 GET /livez                200 while the process runs
 GET /readyz               200 while messages are taken, else 503 and why
-GET /tail?topic=PATTERN   messages as they come in, a line of JSON each
+GET /tail?topic=PATTERN   messages as they come in, a line of JSON each; env, level and type too;
+                          with Accept: text/event-stream as server-sent events
 POST /destinations/NAME/pause, resume, rewind, skip
                           with Content-Type: application/json; rewind and skip with {"to": POSITION or TIME}
 `;
 const tailsMax = 16;
-const tailType = "application/x-ndjson";
+const tailTypes: Readonly<Record<TailForm, string>> = { lines: "application/x-ndjson", events: "text/event-stream" };
 
 /** The routes, without a port. `stop` ends the tails. */
 export function managementApp(parts: ManagementParts, stop: AbortSignal): Hono {
@@ -107,16 +109,22 @@ function routeTail(app: Hono, parts: ManagementParts, stop: AbortSignal): void {
   const { tail, clock, tailLimits: limits = tailLimits } = parts;
   let open = 0;
   app.get("/tail", (context) => {
+    const form = context.req.header("accept")?.includes(tailTypes.events) ? "events" : "lines";
+    const headers = { "Content-Type": tailTypes[form], "Vary": "Accept" };
     // Nobody would read, and so nobody would ever end, the tail behind the answer to a HEAD.
-    if (context.req.method === "HEAD") return context.body(null, 200, { "Content-Type": tailType });
+    if (context.req.method === "HEAD") return context.body(null, 200, headers);
     if (open >= tailsMax) {
       return context.text(`There are ${tailsMax} tails open already.\n`, 503, { "Retry-After": "10" });
     }
-    const topic = context.req.query("topic");
-    const filter: TailFilter = topic ? { topic } : {};
+    const filter = filterIn((name) => context.req.query(name));
     const watched = watch((signal) => tail(signal, filter), { begun: () => open++, ended: () => open--, ...parts });
-    return context.body(tailStream(watched, { clock, limits, signal: stop }), 200, { "Content-Type": tailType });
+    return context.body(tailStream(watched, { clock, limits, signal: stop, form }), 200, headers);
   });
+}
+
+function filterIn(query: (name: string) => string | undefined): TailFilter {
+  const given = filterNames.map((name) => [name, query(name)] as const);
+  return Object.fromEntries(given.filter(([, pattern]) => pattern));
 }
 
 const orderBytesMax = 4096;

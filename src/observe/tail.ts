@@ -2,13 +2,13 @@
  * The live tail: what comes in, a line a message, for whoever watches. It never holds anything up: a reader that is too slow
  * loses lines, and a line `{"lost":n}` stands where they would have been.
  */
+import type { filterNames } from "../message/filter.ts";
 import type { Clock } from "../os/world.ts";
 
-/** Which messages somebody wants to see. */
-export interface TailFilter {
-  /** A pattern such as "web.*". */
-  readonly topic?: string;
-}
+/** Which messages somebody wants to see: a field has to be like a pattern such as "web.*". */
+export type TailFilter = Readonly<Partial<Record<typeof filterNames[number], string>>>;
+/** "lines": NDJSON. "events": server-sent events (HTML Standard 9.2), for a browser's `EventSource`. */
+export type TailForm = "lines" | "events";
 /** Messages as they become durable, from now on, each the bytes of one JSON object; ends when `signal` aborts. */
 export type TailSource = (signal: AbortSignal, filter: TailFilter) => AsyncIterable<Uint8Array>;
 
@@ -21,10 +21,10 @@ export interface TailLimits {
 }
 export const tailLimits: TailLimits = { bytesMax: 1 << 20, linesMax: 10_000, quietMs: 15_000 };
 
-/** Lines of NDJSON, with their line ends. Ends when the source does; cancelling it, or `signal`, ends the source. */
+/** Lines with their line ends, or events. Ends when the source does; cancelling it, or `signal`, ends the source. */
 export function tailStream(
   source: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
-  { clock, limits, signal }: { clock: Clock; limits: TailLimits; signal: AbortSignal },
+  { clock, limits, signal, form = "lines" }: { clock: Clock; limits: TailLimits; signal: AbortSignal; form?: TailForm },
 ): ReadableStream<Uint8Array> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
@@ -34,13 +34,36 @@ export function tailStream(
     async pull(controller) {
       const lines = await nextLines(buffer, { clock, quietMs: limits.quietMs });
       if (lines === undefined) controller.close();
-      else controller.enqueue(lines);
+      else controller.enqueue(form === "lines" ? lines : asEvents(lines));
     },
     cancel: () => stop.abort(),
   }, { highWaterMark: 0 });
 }
 
 const emptyLine = new Uint8Array([10]);
+const lineEnd = 10;
+const encoder = new TextEncoder();
+const [eventStart, eventEnd] = [encoder.encode("data: "), encoder.encode("\n\n")];
+const lostStart = encoder.encode("event: lost\ndata: ");
+const lostLine = encoder.encode('{"lost":');
+const comment = encoder.encode(":\n\n");
+
+/** A line is an event, the one about lost lines of the type "lost", and an empty one a comment. */
+function asEvents(lines: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let start = 0; start < lines.length;) {
+    const end = lines.indexOf(lineEnd, start);
+    const line = lines.subarray(start, end);
+    if (line.length === 0) parts.push(comment);
+    else parts.push(startsWith(line, lostLine) ? lostStart : eventStart, line, eventEnd);
+    start = end + 1;
+  }
+  return joined(parts, parts.reduce((bytes, part) => bytes + part.length, 0));
+}
+
+function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
+  return start.every((byte, at) => bytes[at] === byte);
+}
 
 async function nextLines(
   buffer: LineBuffer,

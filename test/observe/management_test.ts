@@ -65,8 +65,18 @@ Deno.test("M1.11 /tail gives what comes in, a line each, of the topics asked for
   const answer = await ask("/tail?topic=web.*", { tail });
   assert.equal(answer.headers.get("content-type"), "application/x-ndjson");
   assert.equal(await answer.text(), '{"id":"1"}\n');
-  await (await ask("/tail", { tail })).text();
-  assert.deepEqual(filters, [{ topic: "web.*" }, {}]);
+  await (await ask("/tail?level=error&env=&type=a,b&other=x", { tail })).text();
+  assert.deepEqual(filters, [{ topic: "web.*" }, { level: "error", type: "a,b" }]);
+});
+
+Deno.test("M1.11 /tail gives server-sent events to who asks for them", async () => {
+  async function* tail(): AsyncIterable<Uint8Array> {
+    yield new TextEncoder().encode('{"id":"1"}');
+  }
+  const headers = { "Accept": "text/event-stream" };
+  const answer = await ask("/tail", { tail }, { headers });
+  assert.equal(answer.headers.get("content-type"), "text/event-stream");
+  assert.equal(await answer.text(), 'data: {"id":"1"}\n\n');
 });
 
 Deno.test("so many tails may be open, no more, and one that ended makes room", async () => {

@@ -35,6 +35,19 @@ Deno.test("M1.11 lines come in order, each with one end", async () => {
   assert.equal(await clock.run(new Response(stream).text()), '{"a":1}\n{"a": 2,  "b":3}\n');
 });
 
+Deno.test("M1.11 as events: one a line, lost ones under a name of their own, a comment while it is quiet", async () => {
+  const clock = new SimClock();
+  const limits = { ...tailLimits, linesMax: 1, quietMs: 50 };
+  const source = async function* () {
+    for (const line of ["1", "2", "3"]) yield encode(line);
+    await clock.sleep(60);
+    yield encode('{"a":\n4}');
+  };
+  const stream = tailStream(source, { clock, limits, signal: never, form: "events" });
+  const wanted = 'data: 1\n\ndata: 2\n\nevent: lost\ndata: {"lost":1}\n\n:\n\ndata: {"a": 4}\n\n';
+  assert.equal(await clock.run(new Response(stream).text()), wanted);
+});
+
 Deno.test("M1.11 a reader that is too slow loses lines, and is told how many", () => {
   const buffer = new LineBuffer({ linesMax: 2, bytesMax: 1000 });
   for (const line of ["1", "2", "3", "4", "5"]) buffer.put(encode(line));
