@@ -74,6 +74,8 @@ export class Connection {
   #ended = false;
   /** How much of a head that is not whole was looked at. */
   #looked = 0;
+  /** The answer of a request whose body is still passed over. */
+  #decided: Answer | undefined;
   /** The answer under way to the other side, and what is left of it. */
   #writing: Promise<void> | undefined;
   #toWrite: Uint8Array = noBytes;
@@ -108,6 +110,19 @@ export class Connection {
     }
   }
 
+  /** Ends it because the client takes too long; who has begun a request has an answer first. RFC 9110 15.5.9. */
+  expire(): void {
+    if (this.#phase === "head" || this.#phase === "body") void this.#sayTimeout();
+    else this.close();
+  }
+
+  async #sayTimeout(): Promise<void> {
+    // What still comes is no part of a request any more: it is not to be kept after this answer.
+    this.#ended = true;
+    await this.#turnAway(this.#decided ?? problemAnswer(timeout));
+    this.close();
+  }
+
   /** One request and its answer after the other. All in one, because every async method on the way costs each request a tenth. */
   async #serve(): Promise<void> {
     for (let goesOn = true; goesOn && !this.#closed;) {
@@ -116,7 +131,7 @@ export class Connection {
         if (!this.#took(await this.#stream.read(this.#space()))) return;
         head = this.#takeHead();
       }
-      if (isProblem(head)) return await this.#turnAway(head);
+      if (isProblem(head)) return await this.#turnAway(problemAnswer(head));
       const request = new StreamRequest(this, head);
       this.#enter("answer");
       let answer: Answer;
@@ -127,7 +142,8 @@ export class Connection {
         this.#parts.report(problem);
         answer = mistake;
       }
-      const isLast = !head.keepAlive || answer === mistake || (head.length !== 0 && !await request.passed());
+      const isLast = !head.keepAlive || answer === mistake ||
+        (head.length !== 0 && !await this.#passed(request, answer));
       goesOn = !isLast && !this.#draining;
       this.#enter("write");
       if (this.#writing !== undefined) await this.#writing;
@@ -176,10 +192,10 @@ export class Connection {
     return this.#parts.elapsed() > this.#deadline;
   }
 
-  async #turnAway(problem: Problem): Promise<void> {
+  async #turnAway(answer: Answer): Promise<void> {
     this.#enter("write");
     await this.#writing;
-    this.#send(problemAnswer(problem), undefined, true);
+    this.#send(answer, undefined, true);
     await this.#writing;
   }
 
@@ -231,7 +247,7 @@ export class Connection {
   #took(count: number | null): boolean {
     if (count === null) this.#ended = true;
     else this.#to += count;
-    return count !== null;
+    return !this.#ended;
   }
 
   #hold(buffer: Bytes): void {
@@ -283,7 +299,7 @@ export class Connection {
     while (have < length) {
       if (have === body.length) body = grown(body, Math.min(length, body.length * 4));
       const count = await this.#stream.read(body.subarray(have));
-      if (count === null) throw this.#bodyEnded();
+      if (count === null || this.#ended) throw this.#bodyEnded();
       have += count;
       this.#came(count);
     }
@@ -311,6 +327,14 @@ export class Connection {
   #came(count: number): void {
     const { bytesPerSecond, pauseMs } = bodyPace;
     this.#deadline = Math.min(this.#deadline + (count * 1000) / bytesPerSecond, this.#parts.elapsed() + pauseMs);
+  }
+
+  /** Whether the next request can begin behind the body of this one, whose answer is certain. */
+  async #passed(request: StreamRequest, answer: Answer): Promise<boolean> {
+    this.#decided = answer;
+    const goesOn = await request.passed();
+    this.#decided = undefined;
+    return goesOn;
   }
 
   /** Begins to write the answer; whether it is a short one. */
@@ -390,6 +414,8 @@ class StreamRequest implements HttpRequest {
     }
   }
 }
+
+const timeout: Problem = { code: "timeout", detail: "The request came too slowly; nothing of it was kept" };
 
 /** What failed may have come as far as the log. */
 const mistake = problemAnswer({

@@ -8,6 +8,7 @@ const kinds = {
   "too-many-topics": [400, "There are too many topics", false],
   "not-found": [404, "There is nothing here", false],
   "method-not-allowed": [405, "The method is not allowed here", false],
+  "timeout": [408, "The request took too long", true],
   "too-large": [413, "The request is too large", false],
   "unsupported-type": [415, "The type of the body is not supported", false],
   "undeliverable": [422, "A destination refused the message", false],

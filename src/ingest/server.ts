@@ -113,7 +113,7 @@ class ConnectionServer {
     while (!this.#sweeping.signal.aborted) {
       await this.#options.clock.sleep(sweepMs, this.#sweeping.signal);
       this.#lookAtClock();
-      for (const connection of this.#open.keys()) if (connection.overdue) connection.close();
+      for (const connection of this.#open.keys()) if (connection.overdue) connection.expire();
     }
   }
 

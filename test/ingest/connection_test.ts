@@ -3,6 +3,7 @@ import { accepted, type Answer, type HttpRequest } from "../../src/ingest/http.t
 import type { Handle } from "../../src/ingest/routes.ts";
 import { bytesOf, Client, converse, Listener, quiet, textOf } from "./client.ts";
 import { openNode, spanText } from "./fakes.ts";
+import { problemAnswer } from "../../src/ingest/problem.ts";
 import { next, type RawRequest, requests, smuggled } from "./requests.ts";
 
 /** The routes over a log that is safe at once. */
@@ -70,7 +71,7 @@ function open(handle?: Handle) {
   const pass = async (ms: number): Promise<boolean> => {
     await quiet();
     listener.now += ms;
-    if (connection.overdue) connection.close();
+    if (connection.overdue) connection.expire();
     await quiet();
     return client.closed;
   };
@@ -267,24 +268,38 @@ Deno.test("P4 a mistake of ours is answered with 500, tells nothing, and ends th
   }
 });
 
-Deno.test("P4 a client that is too slow becomes overdue", async () => {
-  const slow = async (text: string, ms: number, handle?: Handle) => {
+/** Routes that read every body. */
+const reading: Handle = async (request) => {
+  try {
+    await request.body(1 << 20);
+    return accepted;
+  } catch {
+    return problemAnswer({ code: "bad-request", detail: "The body was lost" });
+  }
+};
+
+Deno.test("P4 a client that is too slow becomes overdue, and hears 408 if it has begun a request", async () => {
+  const slow = async (text: string, ms: number, answers: number[], handle = reading) => {
     const { client, ended, pass, listener } = open(handle);
     client.send(text);
     assert.equal(await pass(ms), false, `${text} is overdue before ${ms}`);
     assert.equal(await pass(2), true, `${text} is not overdue after ${ms}`);
     await ended;
-    assert.deepEqual(listener.reports, []);
+    assert.deepEqual([statuses(client), listener.reports], [answers, []], text);
+    if (answers.includes(408)) assert.equal(client.replies.at(-1)!.headers.connection, "close");
   };
-  await slow("", 75_000);
-  await slow(get, 75_000);
-  await slow("G", 10_000);
-  await slow(get + "GET /log HTTP/1.1\r\n", 10_000);
-  await slow("\r\n", 10_000);
-  await slow(post(10), 5000);
-  await slow(chunkedPost, 5000);
-  await slow(post(5000) + "x".repeat(1024), 5000);
-  await slow(post(100_000), 3000);
+  await slow("", 75_000, []);
+  await slow(get, 75_000, [204]);
+  await slow("G", 10_000, [408]);
+  await slow(get + "GET /log HTTP/1.1\r\n", 10_000, [204, 408]);
+  await slow("\r\n", 10_000, [408]);
+  await slow(post(10), 5000, [408]);
+  await slow(chunkedPost, 5000, [408]);
+  await slow(post(5000) + "x".repeat(1024), 5000, [408]);
+  await slow(post(100_000), 5000, [408]);
+  // What was accepted stays so, although the body that nobody asked for does not come.
+  await slow(post(10), 5000, [204], () => accepted);
+  await slow(post(100_000), 3000, [204], () => accepted);
 });
 
 Deno.test("P4 a head cannot be stretched by sending a byte now and then", async () => {
