@@ -117,6 +117,7 @@ Deno.test("P4: a slow client is cut off, and the others are served", async () =>
   const server = await serve({ clock: fast });
   using slow = await Connection.open(server.address);
   await slow.send("GET / HTTP/1.1\r\n");
+  assert.equal((await within("its answer", slow.reply())).status, 408);
   await assert.rejects(within("its end", slow.reply()), Disconnected);
   using good = await Connection.open(server.address);
   assert.equal((await good.ask(getRequest("/"))).status, 204);
