@@ -78,6 +78,11 @@ export const sections = {
     ack: list('acknowledgements a request may ask for: "memory", "disk", "delivered"', ["disk"]),
     ack_deadline: duration('how long a request may wait for "delivered"; then it is told that it is on disk', "30s"),
     body_max: size("largest request body", "8MiB", 1024),
+    bodies_max: size(
+      "memory that the bodies of all requests together may take; beyond it they are told to come again",
+      "256MiB",
+      1024,
+    ),
     message_max: size("largest message, so that every destination can take it", "900KiB", 1024),
     messages_max: whole("most messages in one request", 50_000, 1),
     depth_max: whole("deepest nesting of JSON", 64, 1, 1000),

@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { codeOf } from "../os/world.ts";
 import { BadChunk, ChunkedBody } from "./chunked.ts";
 import { type Bytes, earlyProblem, type Head, headEnd, parseHead } from "./head.ts";
-import { type Answer, BodyLost, type HttpRequest, type Span, TooLarge } from "./http.ts";
+import { type Answer, BodyLost, type HttpRequest, NoRoom, type Span, TooLarge } from "./http.ts";
 import { isProblem, type Problem, problemAnswer } from "./problem.ts";
 import { continueBytes, replyBytes } from "./reply.ts";
 import type { Handle } from "./routes.ts";
@@ -33,6 +33,25 @@ export interface ConnectionParts {
   readonly date: () => string;
   /** A mistake of ours. */
   readonly report: (problem: unknown) => void;
+  readonly room: BodyRoom;
+}
+
+/** The memory that the bodies of all connections together may take. */
+export class BodyRoom {
+  #left: number;
+
+  constructor(bytes: number) {
+    this.#left = bytes;
+  }
+  /** Whether there was so much. */
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false;
+    this.#left -= bytes;
+    return true;
+  }
+  give(bytes: number): void {
+    this.#left += bytes;
+  }
 }
 
 type Phase = "idle" | "head" | "body" | "answer" | "write" | "linger";
@@ -74,6 +93,8 @@ export class Connection {
   #ended = false;
   /** How much of a head that is not whole was looked at. */
   #looked = 0;
+  /** Of the body of the present request, what was taken of the room. */
+  #bodyBytes = 0;
   /** The answer of a request whose body is still passed over. */
   #decided: Answer | undefined;
   /** The answer under way to the other side, and what is left of it. */
@@ -106,6 +127,7 @@ export class Connection {
     } catch (problem) {
       if (!this.#closed && !isLost(problem)) this.#parts.report(problem);
     } finally {
+      this.#giveBack();
       this.close();
     }
   }
@@ -121,6 +143,11 @@ export class Connection {
     this.#ended = true;
     await this.#turnAway(this.#decided ?? problemAnswer(timeout));
     this.close();
+  }
+
+  #giveBack(): void {
+    this.#parts.room.give(this.#bodyBytes);
+    this.#bodyBytes = 0;
   }
 
   /** One request and its answer after the other. All in one, because every async method on the way costs each request a tenth. */
@@ -144,6 +171,7 @@ export class Connection {
       }
       const isLast = !head.keepAlive || answer === mistake ||
         (head.length !== 0 && !await this.#passed(request, answer));
+      if (this.#bodyBytes > 0) this.#giveBack();
       goesOn = !isLast && !this.#draining;
       this.#enter("write");
       if (this.#writing !== undefined) await this.#writing;
@@ -325,6 +353,8 @@ export class Connection {
 
   /** So many bytes of a body. */
   #came(count: number): void {
+    if (!this.#parts.room.take(count)) throw new NoRoom("The bodies of all requests take too much memory");
+    this.#bodyBytes += count;
     const { bytesPerSecond, pauseMs } = bodyPace;
     this.#deadline = Math.min(this.#deadline + (count * 1000) / bytesPerSecond, this.#parts.elapsed() + pauseMs);
   }
@@ -409,7 +439,7 @@ class StreamRequest implements HttpRequest {
       await this.body(bodyStepBytes);
       return true;
     } catch (problem) {
-      if (problem instanceof TooLarge || problem instanceof BodyLost) return false;
+      if (problem instanceof TooLarge || problem instanceof NoRoom || problem instanceof BodyLost) return false;
       throw problem;
     }
   }

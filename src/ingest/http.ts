@@ -19,7 +19,7 @@ export interface HttpRequest {
   header(name: string): string | null;
   /** The value of a field that comes once and is ASCII; `undefined` for others, of which `header` tells. */
   headerSpan(name: string): Span | undefined;
-  /** The whole body. Rejects with `TooLarge` when it has more than `limit` bytes, with `BodyLost` when it never came to its end. */
+  /** The whole body. Rejects with `TooLarge` when it has more than `limit` bytes, with `NoRoom`, with `BodyLost` when it never came to its end. */
   body(limit: number): Promise<Uint8Array>;
 }
 
@@ -32,6 +32,11 @@ export interface Answer {
 /** The body has more bytes than are taken. */
 export class TooLarge extends Error {
   override readonly name = "TooLarge";
+}
+
+/** The bodies of all requests together take all the memory they may. */
+export class NoRoom extends Error {
+  override readonly name = "NoRoom";
 }
 
 /** The sender went away, or broke the framing, before the body was whole. */

@@ -13,6 +13,7 @@ const kinds = {
   "unsupported-type": [415, "The type of the body is not supported", false],
   "undeliverable": [422, "A destination refused the message", false],
   "internal": [500, "Something went wrong inside", true],
+  "busy": [503, "There is too much at once", true],
   "disk-full": [503, "The disk is full", true],
   "log-stopped": [503, "The log has stopped", true],
   "starting": [503, "The server is starting", true],

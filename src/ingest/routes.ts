@@ -10,7 +10,7 @@ import { type NodeState, nodeStates, type Table } from "../observe/table.ts";
 import { type BodyRules, parseBody } from "./body.ts";
 import { tooLarge } from "./encoding.ts";
 import { bitOf } from "./fields.ts";
-import { type Answer, BodyLost, type HttpRequest, json, pixel, type Span, text, TooLarge } from "./http.ts";
+import { type Answer, BodyLost, type HttpRequest, json, NoRoom, pixel, type Span, text, TooLarge } from "./http.ts";
 import { type Ack, diskAck, parseAck } from "./ack.ts";
 import { type Asked, Intake, type IntakeParts, type Wish } from "./intake.ts";
 import { TextMemo } from "./memo.ts";
@@ -238,6 +238,9 @@ async function bodyOf(request: HttpRequest, limit: number): Promise<Uint8Array |
     return await request.body(limit);
   } catch (problem) {
     if (problem instanceof TooLarge) return tooLarge(limit);
+    if (problem instanceof NoRoom) {
+      return { code: "busy", detail: "The bodies of all requests take too much memory now" };
+    }
     if (problem instanceof BodyLost) return { code: "bad-request", detail: problem.message };
     throw problem;
   }

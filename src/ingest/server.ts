@@ -1,7 +1,7 @@
 /** Gives each connection its loop. Bounded in all and per address; whoever is too slow is closed; a stop answers what is under way. */
 import { formatAddress, parseAddress } from "../config/address.ts";
 import type { Clock } from "../os/world.ts";
-import { type ByteStream, Connection, type ConnectionParts } from "./connection.ts";
+import { BodyRoom, type ByteStream, Connection, type ConnectionParts } from "./connection.ts";
 import { listenTcp } from "./listener.ts";
 import type { Handle } from "./routes.ts";
 import { listenTls, type TlsSettings } from "./tls.ts";
@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly clock: Clock;
   readonly connectionsMax: number;
   readonly connectionsPerAddress: number;
+  /** Bytes that all bodies together may take. */
+  readonly bodiesMax: number;
   /** Something an operator must know. */
   readonly report: (text: string) => void;
 }
@@ -75,6 +77,7 @@ class ConnectionServer {
       handle: options.handle,
       elapsed: () => this.#now,
       date: () => this.#date,
+      room: new BodyRoom(options.bodiesMax),
       report: (problem) => options.report(`a request failed: ${problem instanceof Error ? problem.stack : problem}`),
     };
     this.#lookAtClock();

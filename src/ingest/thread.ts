@@ -114,6 +114,7 @@ class Intake {
       clock: this.#world.clock,
       connectionsMax: http.connections_max,
       connectionsPerAddress: http.connections_per_address,
+      bodiesMax: Math.max(http.bodies_max, http.body_max),
       report: (text) => say({ kind: "report", text }),
     });
     this.#setState("ready");

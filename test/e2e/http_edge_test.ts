@@ -45,7 +45,15 @@ function serve(options: Partial<ServerOptions> = {}) {
   const report = (text: string) => {
     throw new Error(text);
   };
-  const usual = { listen: "127.0.0.1:0", handle: yes, clock, connectionsMax: 100, connectionsPerAddress: 100, report };
+  const usual = {
+    listen: "127.0.0.1:0",
+    handle: yes,
+    clock,
+    connectionsMax: 100,
+    connectionsPerAddress: 100,
+    bodiesMax: 1 << 20,
+    report,
+  };
   return serveHttp({ ...usual, ...options });
 }
 

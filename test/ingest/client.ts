@@ -1,7 +1,7 @@
 /** The other end of a connection, in memory: sends bytes in chosen pieces, takes answers as it likes, keeps them. */
 import { Buffer } from "node:buffer";
 import type { ByteStream } from "../../src/ingest/connection.ts";
-import { Connection } from "../../src/ingest/connection.ts";
+import { BodyRoom, Connection } from "../../src/ingest/connection.ts";
 import type { Answer, HttpRequest } from "../../src/ingest/http.ts";
 import type { Handle } from "../../src/ingest/routes.ts";
 import { spanText } from "./fakes.ts";
@@ -133,6 +133,8 @@ export class Listener {
   readonly asked: Asked[] = [];
   readonly reports: unknown[] = [];
   now = 0;
+  /** For the bodies of all connections. */
+  room = new BodyRoom(1 << 30);
   readonly handle: Handle = async (request) => {
     try {
       const body = textOf(await request.body(65_536));
@@ -151,6 +153,7 @@ export class Listener {
       elapsed: () => this.now,
       date: () => "Sun, 01 Mar 2026 12:00:00 GMT",
       report: (problem) => this.reports.push(problem),
+      room: this.room,
     });
   }
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert";
+import { BodyRoom } from "../../src/ingest/connection.ts";
 import { accepted, type Answer, type HttpRequest } from "../../src/ingest/http.ts";
 import type { Handle } from "../../src/ingest/routes.ts";
 import { bytesOf, Client, converse, Listener, quiet, textOf } from "./client.ts";
@@ -476,6 +477,36 @@ Deno.test("P4 an idle connection holds 4 KiB, whatever it held before", async ()
     await quiet();
     assert.equal(client.room, 4096);
   }
+});
+
+Deno.test("P16 bodies of all connections take a limited memory; who finds none is told to come again, and it is given back", async () => {
+  const listener = new Listener();
+  const room = listener.room = new BodyRoom(100_000);
+  const { handle } = openIntake();
+  const connect = () => {
+    const client = new Client();
+    return { client, ended: listener.connect(client, handle).run() };
+  };
+  const first = connect();
+  first.client.send(post(60_000, "Content-Type: text/plain\r\n"), "x".repeat(59_999));
+  await quiet();
+  for (const head of [post(60_000), chunkedPost + "ea60\r\n"]) {
+    const second = connect();
+    second.client.send(head, "x".repeat(60_000)).end();
+    await second.ended;
+    const [{ status, headers, body }] = second.client.replies as [typeof second.client.replies[0]];
+    assert.deepEqual([status, headers["retry-after"], headers.connection], [503, "1", "close"]);
+    assert.equal(JSON.parse(body).type, "/errors/busy");
+  }
+  first.client.send("x");
+  await quiet();
+  const gone = connect();
+  gone.client.send(post(60_000), "x".repeat(50_000)).reset();
+  await gone.ended;
+  assert.ok(room.take(100_000));
+  first.client.end();
+  await first.ended;
+  assert.deepEqual(listener.reports, []);
 });
 
 Deno.test("P4 a body takes the room of what came, not of what is announced", async () => {
