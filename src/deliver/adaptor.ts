@@ -18,7 +18,10 @@ export interface Delivery {
 
 /** What became of a batch. Whatever is in neither list was taken. */
 export interface Result {
-  /** Will never be taken, whoever sends it again: these go to the dead letters, with the reason. */
+  /**
+   * Will never be taken, whoever sends it again: these go to the dead letters, with the reason. More than `refused_max` of a
+   * hundred in a row are the destination's trouble instead: the pump then sends them again.
+   */
   readonly refused: readonly { readonly delivery: Delivery; readonly reason: string }[];
   /**
    * Not now (throttled, topic not there yet): the pump sends these again before anything later of the same topic. Who lists

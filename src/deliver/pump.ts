@@ -1,11 +1,12 @@
 /** Carries the log to one destination: in order, at least once, for ever. Retry, pauses, cursors and dead letters are here, once. */
 import type { Cursor, LogReader, Position, Verdict, Watermark } from "../log/mod.ts";
-import type { World } from "../os/world.ts";
+import { isTransient, type World } from "../os/world.ts";
 import type { Adaptor, Delivery, Result } from "./adaptor.ts";
 import { pauseAfter } from "./backoff.ts";
 import type { Control } from "./control.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import { type Deadline, deadlineAfter } from "./deadline.ts";
+import { Refusals } from "./refusals.ts";
 import { select, type Selection, type Selector } from "./select.ts";
 
 export interface PumpParts {
@@ -22,6 +23,10 @@ export interface PumpParts {
   readonly open: (signal: AbortSignal) => Promise<Adaptor>;
   /** Opened when the first message is refused. */
   readonly deadLetters: () => DeadLetters;
+  /** How many of a hundred in a row may be refused before that is the destination's own trouble. */
+  readonly refusedMax: number;
+  /** What is before it has waited too long for a destination that is not required. */
+  readonly floor?: () => Position;
   /** What the operator tells it. */
   readonly control: Control;
   readonly watch: PumpWatch;
@@ -39,20 +44,30 @@ export interface PumpWatch {
   obeyed(from: Position): void;
   /** These were refused for good, and are kept as dead letters. */
   dead(refused: Result["refused"]): void;
+  /** So many are refused and wait, because too many are. */
+  held(count: number): void;
+  /** These were given up, all or some of them, because too much waits. */
+  expired(from: Position, to: Position): void;
   lost(text: string): void;
 }
 
 const syncEveryMs = 1000;
 const idleEveryMs = 1000;
+const floorEveryMs = 1000;
 
 export class Pump {
   readonly #parts: PumpParts;
   #adaptor: Adaptor | undefined;
   #letters: DeadLetters | undefined;
   #syncedAt: number;
+  readonly #refusals: Refusals;
+  #floor = 0 as Position;
+  /** Monotonic; long ago at first. */
+  #floorAt = -Infinity;
 
   constructor(parts: PumpParts) {
     this.#parts = parts;
+    this.#refusals = new Refusals(parts.refusedMax);
     this.#syncedAt = parts.world.clock.elapsed();
   }
 
@@ -75,10 +90,11 @@ export class Pump {
 
   /** Delivers from where the cursor stands until `signal` aborts. */
   async #carry(signal: AbortSignal): Promise<void> {
-    const { reader, cursor, limit, selector } = this.#parts;
+    const { reader, cursor, selector } = this.#parts;
     reader.seek(cursor.position);
     while (!signal.aborted) {
-      const items = reader.next(limit);
+      const items = await this.#patiently(() => this.#next(), signal);
+      if (items === undefined) return;
       if (items.length === 0) {
         await this.#rest(signal);
         continue;
@@ -87,6 +103,43 @@ export class Pump {
       await this.#deliver(selection, signal);
       await this.#gather(selection, signal);
     }
+  }
+
+  #next(): ReturnType<LogReader["next"]> {
+    const { reader, cursor, limit, watch } = this.#parts;
+    const [from, to] = [cursor.position, this.#floorNow()];
+    if (from < to) {
+      cursor.advance(to, { expired: to - from });
+      reader.seek(to);
+      watch.expired(from, to);
+    }
+    return reader.next(limit);
+  }
+
+  /** What is before it expires. Looked for now and then only. */
+  #floorNow(): Position {
+    const { floor, mark, world } = this.#parts;
+    const now = world.clock.elapsed();
+    if (floor === undefined || now - this.#floorAt < floorEveryMs) return this.#floor;
+    this.#floorAt = now;
+    return this.#floor = Math.min(floor(), mark.position) as Position;
+  }
+
+  /** What our own files give. Where the system lacks handles or memory it is asked again; undefined when told to stop meanwhile. */
+  async #patiently<T>(ask: () => T, signal: AbortSignal): Promise<T | undefined> {
+    const { world, watch } = this.#parts;
+    for (let tries = 0; !signal.aborted; tries++) {
+      try {
+        const given = ask();
+        if (tries > 0) watch.trouble(undefined, 0);
+        return given;
+      } catch (problem) {
+        if (!isTransient(problem)) throw problem;
+        watch.trouble(reasonOf(problem), tries + 1);
+        await world.clock.sleep(pauseAfter(tries, world.random), signal);
+      }
+    }
+    return undefined;
   }
 
   /** The adaptor goes first: what it knows of our position may be true no more. */
@@ -114,12 +167,15 @@ export class Pump {
     const begin = world.clock.elapsed();
     watch.begun(selection);
     for (const text of selection.lost) watch.lost(text);
-    const dead = await this.#sendAll(selection.batch, signal);
-    if (dead === undefined) return;
+    const settled = await this.#sendAll(selection, signal);
+    if (settled === undefined) return;
+    const { dead, expired } = settled;
+    if (expired > 0) watch.expired(cursor.position, selection.end);
     const verdicts: Partial<Record<Verdict, number>> = {
       ...selection.verdicts,
-      taken: selection.batch.length - dead,
+      taken: selection.batch.length - dead - expired,
       dead,
+      expired: selection.verdicts.expired + expired,
     };
     cursor.advance(selection.end, verdicts);
     const bytes = selection.batch.reduce((sum, { body }) => sum + body.length, 0);
@@ -127,8 +183,8 @@ export class Pump {
     if (world.clock.elapsed() - this.#syncedAt >= syncEveryMs) this.#sync();
   }
 
-  /** Sends until every message has a verdict; how many were refused for good, or undefined when we were told to stop. */
-  async #sendAll(batch: readonly Delivery[], signal: AbortSignal): Promise<number | undefined> {
+  /** Sends until every message has a verdict; how many were not taken, or undefined when we were told to stop. */
+  async #sendAll({ batch, end }: Selection, signal: AbortSignal): Promise<Settled | undefined> {
     let left = batch;
     let dead = 0;
     for (let tries = 0; left.length > 0;) {
@@ -143,9 +199,10 @@ export class Pump {
       }
       await this.#pause(tries++, signal);
       if (signal.aborted) return undefined;
+      if (await this.#patiently(() => this.#floorNow() >= end, signal)) return { dead, expired: left.length };
     }
     this.#parts.watch.trouble(undefined, 0);
-    return dead;
+    return { dead, expired: 0 };
   }
 
   /** One try; undefined when nothing is certain. */
@@ -154,7 +211,7 @@ export class Pump {
     const deadline = deadlineAfter(world.clock, deadlineMs, signal);
     try {
       const adaptor = await this.#opened(deadline);
-      const result = await adaptor.send(batch, deadline.signal);
+      const result = this.#judged(batch, await adaptor.send(batch, deadline.signal));
       if (result.refused.length > 0) {
         this.#letters ??= this.#parts.deadLetters();
         await this.#letters.keep(result.refused, tries + 1);
@@ -169,6 +226,28 @@ export class Pump {
     } finally {
       deadline.clear();
     }
+  }
+
+  /** Refusals are about the messages as long as they are few; else they are trouble, and nothing becomes a dead letter. */
+  #judged(batch: readonly Delivery[], result: Result): Result {
+    const { watch, refusedMax } = this.#parts;
+    const again = new Set(result.again);
+    if (result.refused.length === 0) {
+      this.#refusals.pass(batch.length - again.size);
+      watch.held(0);
+      return result;
+    }
+    const refused = new Set(result.refused.map(({ delivery }) => delivery));
+    const decided = batch.filter((delivery) => !again.has(delivery));
+    const few = this.#refusals.take(decided.map((delivery) => refused.has(delivery)));
+    watch.held(few ? 0 : refused.size);
+    if (few) return result;
+    const reason = result.refused[0]!.reason;
+    return {
+      refused: [],
+      again: batch.filter((delivery) => refused.has(delivery) || again.has(delivery)),
+      trouble: `it refuses more than ${refusedMax} of 100 messages, so they wait (refused_max, skip): ${reason}`,
+    };
   }
 
   async #opened(deadline: Deadline): Promise<Adaptor> {
@@ -203,11 +282,24 @@ export class Pump {
     await this.#adaptor?.idle?.().catch((problem) => this.#parts.watch.trouble(reasonOf(problem), 1));
   }
 
+  /** Now, or when the system can again: until then a crash would bring copies. */
   #sync(): void {
-    this.#parts.cursor.sync();
-    this.#syncedAt = this.#parts.world.clock.elapsed();
-    this.#parts.watch.synced();
+    const { cursor, world, watch } = this.#parts;
+    this.#syncedAt = world.clock.elapsed();
+    try {
+      cursor.sync();
+      watch.synced();
+    } catch (problem) {
+      if (!isTransient(problem)) throw problem;
+      watch.trouble(reasonOf(problem), 1);
+    }
   }
+}
+
+/** What became of a batch whose other messages were taken. */
+interface Settled {
+  readonly dead: number;
+  readonly expired: number;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -5,7 +5,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { adaptors } from "../../adaptors/mod.ts";
 import type { Destination } from "../config/keys.ts";
-import { FollowingWatermark, openCursor, type Position, SegmentReader, Timeline } from "../log/mod.ts";
+import { Budget, FollowingWatermark, openCursor, type Position, SegmentReader, Timeline } from "../log/mod.ts";
 import { filterOf } from "../message/filter.ts";
 import { formatter } from "../message/format.ts";
 import { type DestinationCells, destinationStates, Table } from "../observe/table.ts";
@@ -66,6 +66,8 @@ async function work(job: DestinationJob): Promise<void> {
     lingerMs: () => cells.get("waiters") > 0 ? 0 : destination.linger,
     deadlineMs: destination.deadline,
     open: opener(job, world, cursor),
+    refusedMax: destination.refused_max,
+    ...(!destination.required && { floor: floorOf(job, world) }),
     deadLetters: () => dead ??= openDeadLetters(job, world, cursor.position),
     control,
     watch: watching(cells, cursor, job.nudges),
@@ -94,6 +96,12 @@ function followed({ table, nudges }: DestinationJob, cells: DestinationCells): F
   const mark = new FollowingWatermark(shared, sleeper);
   nudges.on("message", () => mark.nudge());
   return mark;
+}
+
+/** Where what waits for it would begin, were it as much as is allowed. */
+function floorOf({ destination, dir }: DestinationJob, world: World): () => Position {
+  const budget = new Budget(world.files, dir, destination.backlog_max);
+  return () => budget.floor();
 }
 
 function opener({ destination, outDir }: DestinationJob, world: World, cursor: Shown) {
@@ -143,9 +151,18 @@ function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort):
       } else if (text !== lastText || tries % 10 === 1) say({ kind: "trouble", text, tries });
       lastText = text ?? "";
     },
-    begun: ({ since }) => cells.set("since", since),
+    begun({ since }) {
+      cells.set("since", since);
+      cells.set("held", 0);
+    },
     dead(refused) {
       for (const { delivery, reason } of refused) tell({ kind: "dead", position: delivery.position, reason });
+    },
+    held: (count) => cells.set("held", count),
+    expired(from, to) {
+      say({ kind: "lost", text: `messages ${from} to ${to - 1} expired: more than backlog_max waits` });
+      tell({ kind: "skipped", from, to });
+      show(cells, cursor);
     },
     advanced(_selection, { bytes, ms }) {
       tell({ kind: "reached", position: cursor.position });
@@ -158,6 +175,7 @@ function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort):
     obeyed(from) {
       if (cursor.position > from) tell({ kind: "skipped", from, to: cursor.position });
       cells.set("tries", 0);
+      cells.set("held", 0);
       lastText = "";
       show(cells, cursor);
     },

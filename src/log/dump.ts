@@ -1,5 +1,5 @@
 /** What stands in the files of a log, one thing after the other, damage included: for eyes and for scripts. */
-import { commitHeaderBytes, readRecords, type RecordFound } from "./format.ts";
+import { readRecords, type RecordFound } from "./format.ts";
 import type { Position } from "./mod.ts";
 import type { Commit, Segment } from "./segment.ts";
 import { openSeen, type SegmentSeen, type Survey } from "./survey.ts";
@@ -53,9 +53,9 @@ function* found(
     yield { kind: "damage", segment: seen, from: step.from, to: step.to };
     return yield* entries(segment.salvage(step.from, step.to, step.stretch), step.epoch, range);
   }
-  const { header, payload, offset } = step.commit;
+  const { header, payload } = step.commit;
   yield { kind: "commit", commit: step.commit };
-  yield* entries(readRecords(payload, header, segment.salt, offset + commitHeaderBytes), header.epoch, range);
+  yield* entries(readRecords(payload, header), header.epoch, range);
 }
 
 function* entries(records: readonly RecordFound[], epoch: number, { from, to }: Range): Generator<FoundEntry> {

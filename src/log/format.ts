@@ -242,11 +242,8 @@ export interface Stretch {
   readonly count: number;
 }
 
-/** The records of a commit whose payload begins at `offset` in the segment; of a damaged one what can be read. */
-export function readRecords(payload: Uint8Array, header: CommitHeader, salt: Salt, offset: number): RecordFound[] {
-  if (!payloadIsRight(payload, header, salt, offset - commitHeaderBytes)) {
-    return salvageRecords(payload, header, salt, offset);
-  }
+/** The records of a commit whose payload was found to be right: nothing is checked a second time. */
+export function readRecords(payload: Uint8Array, header: CommitHeader): RecordFound[] {
   const found: RecordRead[] = [];
   for (let at = 0; at + recordHeaderBytes <= payload.length;) {
     const record = recordAt(payload, at, header);

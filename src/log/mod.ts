@@ -83,6 +83,7 @@ export interface Watermark {
 }
 
 export { adopt, type Adopted, adoptedUpTo } from "./adopt.ts";
+export { Budget } from "./backlog.ts";
 export { type CursorState, openCursor, peekCursors } from "./cursor.ts";
 export { adoptedMark, claimDirectory, DirectoryBusy, DirectoryRefused, lockDirectory, nodeOf } from "./directory.ts";
 export { dump, type Found } from "./dump.ts";
@@ -103,4 +104,5 @@ export { Timeline } from "./timeline.ts";
 export { type Counts, type Verdict, verdicts } from "./verdict.ts";
 export { cursorsIn, type Verification, verify } from "./verify.ts";
 export { FollowingWatermark, LocalWatermark, RaisingWatermark } from "./watermark.ts";
-export { LogFull, LogStopped, SegmentWriter, type WriterFacts, type WriterOptions } from "./writer.ts";
+export { LogExhausted, LogFull, LogStopped, SegmentWriter } from "./writer.ts";
+export type { WriterFacts, WriterOptions, WriterState } from "./writer.ts";

@@ -132,7 +132,7 @@ export class SegmentReader implements LogReader {
     if (commit === undefined) return this.#readOn(segment, durable);
     const { first } = commit.header;
     if (first > this.#position) return this.#gapTo(first);
-    const records = readRecords(commit.payload, commit.header, segment.salt, commit.offset + commitHeaderBytes);
+    const records = readRecords(commit.payload, commit.header);
     this.#goTo(commit.next, first + commit.header.count);
     return this.#itemsOf(records, commit.header);
   }

@@ -5,14 +5,7 @@
 import { type Files, join, type World } from "../os/world.ts";
 import { peekCursors } from "./cursor.ts";
 import { readNumber, removeLeftovers } from "./directory.ts";
-import {
-  type CommitHeader,
-  commitHeaderBytes,
-  firstCommitAt,
-  payloadBytesMax,
-  readRecords,
-  type Seal,
-} from "./format.ts";
+import { type CommitHeader, firstCommitAt, payloadBytesMax, readRecords, type Seal } from "./format.ts";
 import { type Head, headsOf, inOrder, lastSequence, nameRightly, refuseForeign, withSegment } from "./heads.ts";
 import type { Mark } from "./mark.ts";
 import type { Position } from "./mod.ts";
@@ -156,7 +149,7 @@ class Start {
       if (tail.unreadable > 0) {
         this.notes.push(`the disk does not give all of segment ${tail.name}: messages at its end may be missing`);
       }
-      return { seal, undecided: last && undecided(tail, last) };
+      return { seal, undecided: last && undecided(last) };
     });
   }
 
@@ -215,12 +208,10 @@ function provenAfter(segment: Segment, { length, end }: Seal, mark: Mark | undef
   return { segment: segment.id, length: mark.offset, chain: mark.chain, end: mark.position };
 }
 
-function undecided(tail: Segment, { commit, before }: NonNullable<End["last"]>): Undecided | undefined {
-  const { header, payload, offset } = commit;
-  const records = readRecords(payload, header, tail.salt, offset + commitHeaderBytes);
-  return header.count === 0
-    ? undefined
-    : { header, records: records.filter((record) => record.bytes !== undefined), before };
+function undecided({ commit, before }: NonNullable<End["last"]>): Undecided | undefined {
+  const { header, payload } = commit;
+  if (header.count === 0) return undefined;
+  return { header, records: readRecords(payload, header).filter((record) => record.bytes !== undefined), before };
 }
 
 function sealAfter(segment: string, { next, header }: Commit): Seal {

@@ -2,7 +2,7 @@
 import { join } from "../os/world.ts";
 import { readNumber } from "./directory.ts";
 import { Findings } from "./finding.ts";
-import { commitHeaderBytes, firstCommitAt, readRecords, type RecordFound, type Stretch } from "./format.ts";
+import { firstCommitAt, readRecords, type RecordFound, type Stretch } from "./format.ts";
 import type { Position } from "./mod.ts";
 import type { Commit, Segment } from "./segment.ts";
 import { slotStates } from "./slots.ts";
@@ -159,7 +159,7 @@ class SegmentSoundness {
       findings.damage(this.#file, "this commit does not follow the one before it", { offset });
     }
     totals.commits++;
-    this.#checkRecords(readRecords(payload, header, this.#segment.salt, offset + commitHeaderBytes), offset);
+    this.#checkRecords(readRecords(payload, header), offset);
     this.#arrive({ chain: header.crc, offset: next, position: header.first + header.count as Position });
     if (next === this.#mark?.offset && header.crc !== this.#mark.chain) {
       findings.damage(this.#file, "this commit is not the one that the mark remembers", { offset });

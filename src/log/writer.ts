@@ -2,20 +2,11 @@
  * The one writer of a log: gathers what a turn of the loop brought, writes once, syncs once, and only then says yes. One commit
  * is dirty at a time, so a valid commit behind a bad one proves that the bad one was synced.
  */
-import { codeOf, isNoSpace, join, type OpenFile, type World } from "../os/world.ts";
+import { codeOf, isNoSpace, isTransient, join, type World } from "../os/world.ts";
 import { Commit } from "./commit.ts";
 import { removeLeftovers, writeNumber } from "./directory.ts";
-import {
-  chainStart,
-  encodeSegmentHeader,
-  entryBytesMax,
-  firstCommitAt,
-  flagIdempotency,
-  randomId,
-  Salt,
-  type Seal,
-  segmentName,
-} from "./format.ts";
+import { entryBytesMax, flagIdempotency, type Seal } from "./format.ts";
+import { type Beginning, fillBytesOf, LiveSegment, type Place, quietly } from "./live.ts";
 import { encodeMark, type Mark, openMark, peekMark } from "./mark.ts";
 import type { LogWriter, Position, Watermark } from "./mod.ts";
 import { recover, type Recovered, type SegmentFact, type Undecided } from "./recover.ts";
@@ -25,6 +16,8 @@ import { dropBallast, listSpares, spareNameOf, sparesMax } from "./spares.ts";
 
 /** There is no room: nothing of the request was kept, it may come again. */
 export class LogFull extends Error {}
+/** The same for a system that has no handles or no memory left. */
+export class LogExhausted extends LogFull {}
 /** The disk failed, or the log is closing. `unknown`: the request may be kept all the same. */
 export class LogStopped extends Error {
   readonly outcome: "refused" | "unknown";
@@ -45,6 +38,8 @@ export interface WriterOptions {
   /** Something an operator must know. */
   readonly report: (text: string) => void;
 }
+/** "full": the disk has no room; "exhausted": the system has no handles or no memory; both are waited for. */
+export type WriterState = "ready" | "full" | "exhausted" | "stopped";
 /** What the writer tells of itself, for status and metrics. */
 export interface WriterFacts {
   readonly start: Position;
@@ -52,34 +47,18 @@ export interface WriterFacts {
   readonly epoch: number;
   readonly bytes: number;
   readonly freeBytes: number;
-  readonly state: "ready" | "full" | "stopped";
+  readonly state: WriterState;
   readonly commits: number;
   readonly syncMs: number;
 }
 
-const fillBytes = 1 << 20;
-/** Beyond this a commit brings its own bytes: filling ahead of it would write everything twice. */
-const fillForCommitsUpTo = 1 << 16;
 const crowdEntries = 100;
 const markEveryMs = 1000;
+/** Where only destinations move: a lost cursor costs the copies of about so long. */
+const markMovedMs = 5000;
 /** A commit says for so long that the log works. */
 const probeAfterMs = 10_000;
-const spaceEveryMs = 500;
-const zeros = new Uint8Array(fillBytes);
-
-interface LiveSegment {
-  readonly name: string;
-  readonly id: string;
-  readonly base: Position;
-  readonly file: OpenFile;
-  readonly salt: Salt;
-  readonly capacity: number;
-  /** Zeros stand up to here. */
-  filled: number;
-  /** Where the next commit goes. */
-  offset: number;
-  chain: number;
-}
+const waitMs = 500;
 interface Group {
   readonly commit: Commit;
   readonly promise: Promise<void>;
@@ -96,8 +75,10 @@ export class SegmentWriter implements LogWriter {
   readonly #mark: Watermark;
   readonly #marks: Slots;
   readonly #options: WriterOptions;
-  readonly #segmentBytes: number;
+  /** For every segment that is begun. */
+  readonly #place: Place;
   readonly #reserveBytes: number;
+  /** How many zeros are written ahead at once. */
   readonly #fillBytes: number;
   readonly #epoch: number;
   #epochWritten = false;
@@ -110,12 +91,12 @@ export class SegmentWriter implements LogWriter {
   #groups: Group[] = [];
   #spare: Commit | undefined = new Commit();
   #settled: Promise<void> = Promise.resolve();
-  #state: "ready" | "full" | "stopped" = "ready";
+  #state: WriterState = "ready";
   #closing = false;
   /** The commit that a crash left undecided is certain now, or there was none. */
   #lastIsCertain = false;
   /** How far the mark says that destinations were. */
-  readonly #marked: Mark["destinations"];
+  #marked: Mark["destinations"];
   #closed: Promise<void> | undefined;
   #stopCause: unknown;
   /** A commit that may stand in a file though it was not synced: a start would find it if no later header excluded it. */
@@ -148,21 +129,23 @@ export class SegmentWriter implements LogWriter {
     this.#next = base;
     this.#epoch = epoch + 1;
     this.#sequence = sequence;
-    const room = roomFor(world.files.space(this.#logDir), options);
-    this.#segmentBytes = room.segmentBytes;
-    this.#reserveBytes = room.reserveBytes;
-    this.#fillBytes = Math.min(fillBytes, this.#segmentBytes - firstCommitAt);
+    const { segmentBytes, reserveBytes } = roomFor(world.files.space(this.#logDir), options);
+    this.#place = { world, logDir: this.#logDir, node, epoch: this.#epoch, segmentBytes };
+    this.#reserveBytes = reserveBytes;
+    this.#fillBytes = fillBytesOf(this.#place);
     this.#marked = marked?.destinations ?? new Map();
+    void this.#markMoved();
     if (this.#settleLast()) return;
     // Nothing of it is delivered, and nothing is taken behind it, until it is certain.
     mark.raise(this.#seal!.end, this.#sequence);
-    if (this.#state === "full") void this.#watchSpace();
+    if (this.#state !== "stopped") void this.#goOnWhenPossible();
   }
 
   /** What the last commit says is certain only once it stands in a segment that this process has synced. False if it cannot yet. */
   #settleLast(): boolean {
+    if (this.#lastIsCertain) return true;
     const { undecided, end } = this.recovered;
-    if (undecided !== undefined && !this.#lastIsCertain && !this.#tryCopy(undecided)) return false;
+    if (undecided !== undefined && !this.#tryCopy(undecided)) return false;
     this.#lastIsCertain = true;
     this.#mark.raise(end, this.#sequence);
     return true;
@@ -175,16 +158,19 @@ export class SegmentWriter implements LogWriter {
         return true;
       } catch (problem) {
         this.#seal = undecided.before;
-        this.#stopCause = problem;
-        this.#options.report(`the last commit cannot be copied to a new segment: ${textOf(problem)}`);
-        if (isNoSpace(problem)) {
-          this.#state = "full";
-          return false;
-        }
+        this.#notCopied(problem);
+        if (isNoSpace(problem)) break;
       }
     }
-    this.#state = "stopped";
+    this.#state = stateAfter(this.#stopCause);
     return false;
+  }
+
+  /** Told once, though it is tried again and again. */
+  #notCopied(problem: unknown): void {
+    const text = `the last commit cannot be copied to a new segment: ${textOf(problem)}`;
+    if (textOf(problem) !== textOf(this.#stopCause)) this.#options.report(text);
+    this.#stopCause = problem;
   }
 
   #copyLast({ header, records, before }: Undecided): void {
@@ -194,7 +180,7 @@ export class SegmentWriter implements LogWriter {
     for (const { bytes, count } of records) commit.add(bytes, count);
     this.#seal = before;
     this.#writeEpoch();
-    this.#adopt(this.#create(commit, header));
+    this.#begin(commit, header);
     // Nobody has told yet how far the destinations are.
     this.#tryMark(this.#marked);
   }
@@ -244,7 +230,7 @@ export class SegmentWriter implements LogWriter {
   #retireName({ name, bytes }: SegmentFact): void {
     const { files } = this.#world;
     if (!files.exists(join(this.#logDir, name))) return; // an earlier trim came so far and failed
-    const spare = this.#options.recycle && bytes >= this.#segmentBytes &&
+    const spare = this.#options.recycle && bytes >= this.#place.segmentBytes &&
       listSpares(files, this.#logDir).length < sparesMax;
     const retired = spare ? spareNameOf(name) : `${name}.del`;
     files.rename(join(this.#logDir, name), join(this.#logDir, retired));
@@ -283,7 +269,7 @@ export class SegmentWriter implements LogWriter {
   /** Only zeros stand behind the last commit: an orderly stop gives their room back. */
   #cutLive(): void {
     try {
-      this.#live?.file.truncate(this.#live.offset);
+      this.#live?.cut();
     } catch (problem) {
       this.#options.report(`segment ${this.#live?.name} cannot be cut: ${textOf(problem)}`);
     }
@@ -292,6 +278,9 @@ export class SegmentWriter implements LogWriter {
 
   #refusal(): Error {
     if (this.#state === "full") return new LogFull("Cannot take messages: the disk is full");
+    if (this.#state === "exhausted") {
+      return new LogExhausted("Cannot take messages: the system lacks handles or memory");
+    }
     const why = this.#closing ? "the log is closing" : "the disk failed";
     return new LogStopped(`Cannot take messages: ${why}`, "refused", this.#stopCause);
   }
@@ -339,15 +328,15 @@ export class SegmentWriter implements LogWriter {
 
   /** After a failed write or sync the file is never used again: the commit goes to a fresh segment, whose header caps the old one. */
   #secondTry(commit: Commit, problem: unknown): void {
-    this.#options.report(
-      `writing segment ${this.#live?.name ?? ""} failed (${textOf(problem)}); going on in a new one`,
-    );
+    const what = this.#live ? `writing segment ${this.#live.name}` : "making a segment";
+    this.#options.report(`${what} failed (${textOf(problem)}); going on in a new one`);
     this.#abandon();
     try {
       this.#write(commit);
     } catch (again) {
       if (isNoSpace(again)) return this.#becomeFull(again);
       this.#abandon();
+      if (isTransient(again)) return this.#becomeExhausted(again);
       this.#state = "stopped";
       this.#stopCause = again;
       this.#options.report(`the log has stopped: ${textOf(again)}`);
@@ -362,7 +351,7 @@ export class SegmentWriter implements LogWriter {
     );
     for (const group of groups) {
       group.promise.catch(() => {}); // refused whether or not somebody waits
-      group.reject(this.#state === "full" && group.commit !== this.#unsealed ? this.#refusal() : unknown);
+      group.reject(this.#state !== "stopped" && group.commit !== this.#unsealed ? this.#refusal() : unknown);
     }
     // What was refused stands behind a seal or nowhere, so its positions are free.
     this.#next = Math.min(this.#next, groups[0]?.commit.first ?? this.#next) as Position;
@@ -371,39 +360,28 @@ export class SegmentWriter implements LogWriter {
 
   #write(commit: Commit): void {
     const live = this.#segmentFor(commit);
-    const place = { salt: live.salt, offset: live.offset, chain: live.chain };
-    const { bytes, chain } = commit.seal(place, this.#world.clock.now(), this.#epoch);
+    const sealed = live.sealed(commit, this.#world.clock.now(), this.#epoch);
     const begin = this.#world.clock.elapsed();
     // Over zeros part of a write may be all that matters; beyond them the file would be too short.
-    if (live.offset + bytes.length <= live.filled) this.#unsealed = commit;
-    live.file.write(live.offset, bytes);
+    if (live.isFilled(commit.length)) this.#unsealed = commit;
+    live.write(sealed);
     this.#unsealed = commit;
-    live.file.sync();
+    live.sync(sealed);
     this.#unsealed = undefined;
     this.#syncMs += this.#world.clock.elapsed() - begin;
     this.#commits++;
     this.#committedAt = this.#world.clock.elapsed();
-    live.offset += bytes.length;
-    // A large commit goes beyond the zeros, and the next ones must not come over it.
-    live.filled = Math.max(live.filled, live.offset);
-    live.chain = chain;
-    this.#seal = { segment: live.id, length: live.offset, chain, end: commit.first + commit.count as Position };
+    this.#seal = live.seal(commit.first + commit.count as Position);
   }
 
   #segmentFor(commit: Commit): LiveSegment {
     const live = this.#live;
-    if (live === undefined || live.offset + commit.length > live.capacity) return this.#roll(commit);
-    if (live.offset + commit.length > live.filled) this.#fill(live, commit.length);
+    if (live === undefined || !live.hasRoom(commit.length)) return this.#roll(commit);
+    if (!live.isFilled(commit.length)) {
+      this.#needSpace(this.#fillBytes + commit.length);
+      live.fill(commit.length);
+    }
     return live;
-  }
-
-  /** Zeros ahead of need: overwriting them costs half the sync that growing the file would, and the room is really there. */
-  #fill(live: LiveSegment, commitLength: number): void {
-    this.#needSpace(this.#fillBytes + commitLength);
-    if (commitLength > fillForCommitsUpTo) return;
-    const count = Math.min(live.capacity - live.filled, fillBytes);
-    live.file.write(live.filled, zeros.subarray(0, count));
-    live.filled += count;
   }
 
   #needSpace(bytes: number): void {
@@ -423,88 +401,19 @@ export class SegmentWriter implements LogWriter {
     this.#needSpace(this.#fillBytes + commit.length);
     this.#retire();
     this.#writeEpoch();
-    return this.#adopt(this.#create(commit));
+    return this.#begin(commit);
   }
 
-  #adopt(live: LiveSegment): LiveSegment {
+  /** A new segment whose first commit will be this one; with `copied` it is in it already. */
+  #begin(commit: Commit, copied?: Beginning["copied"]): LiveSegment {
+    const sequence = ++this.#sequence;
+    const live = LiveSegment.begin(this.#place, { sequence, previous: this.#seal, commit, copied });
+    const { name, id, base } = live;
     this.#unsealed = undefined;
-    const { name, id, base, offset, chain } = live;
-    const end = offset === firstCommitAt ? base : this.recovered.end;
     this.#live = live;
-    this.#seal = { segment: id, length: offset, chain, end };
+    this.#seal = live.seal(copied ? this.recovered.end : base);
     this.#segments.push({ name, id, base, bytes: 0, created: this.#world.clock.now() });
     return live;
-  }
-
-  /** A new segment whose first commit will be `commit`, durable with its name; with `copied` that commit is in it already. */
-  #create(commit: Commit, copied?: { readonly time: number; readonly epoch: number }): LiveSegment {
-    const spare = copied || commit.length > this.#segmentBytes ? undefined : this.#openSpare();
-    const id = this.#newId(spare?.id);
-    const [base, salt] = [commit.first, new Salt(id)];
-    const name = segmentName(base, id);
-    const header = this.#headerFor(id, base);
-    let [offset, chain] = [firstCommitAt, chainStart(header)];
-    const room = (copied ? commit.length : 0) + (commit.length > fillForCommitsUpTo ? 0 : this.#fillBytes);
-    const first = new Uint8Array(firstCommitAt + (spare ? 0 : room));
-    first.set(header);
-    if (copied) {
-      const sealed = commit.seal({ salt, offset, chain }, copied.time, copied.epoch);
-      first.set(sealed.bytes, offset);
-      offset += sealed.bytes.length;
-      chain = sealed.chain;
-    }
-    const file = spare?.file ?? this.#world.files.create(join(this.#logDir, `${id}.tmp`));
-    this.#place(file, spare?.name ?? `${id}.tmp`, name, first);
-    const filled = spare?.bytes ?? first.length;
-    const capacity = Math.max(this.#segmentBytes, firstCommitAt + commit.length, filled);
-    return { name, id, base, file, salt, capacity, filled, offset, chain };
-  }
-
-  /** Begins a file with these bytes and gives it its name, both durable. */
-  #place(file: OpenFile, from: string, to: string, bytes: Uint8Array): void {
-    const { files } = this.#world;
-    try {
-      file.write(0, bytes);
-      file.sync();
-      files.rename(join(this.#logDir, from), join(this.#logDir, to));
-      // Without this a power cut may forget that the segment exists.
-      files.syncDir(this.#logDir);
-    } catch (problem) {
-      // Neither a spare that failed is tried again, nor may what was half made take the room that is missing.
-      quietly(() => file.close());
-      quietly(() => files.remove(join(this.#logDir, from)));
-      throw problem;
-    }
-  }
-
-  #openSpare():
-    | { readonly file: OpenFile; readonly name: string; readonly id: string; readonly bytes: number }
-    | undefined {
-    const { files } = this.#world;
-    const name = listSpares(files, this.#logDir)[0];
-    if (name === undefined) return undefined;
-    const file = files.open(join(this.#logDir, name));
-    return { file, name, id: name.slice(0, 16), bytes: file.size() };
-  }
-
-  /** An id whose checksums differ from those of the file's former life. */
-  #newId(former: string | undefined): string {
-    for (;;) {
-      const id = randomId(this.#world.random);
-      if (former === undefined || new Salt(id).at(0) !== new Salt(former).at(0)) return id;
-    }
-  }
-
-  #headerFor(id: string, base: Position): Uint8Array {
-    return encodeSegmentHeader({
-      node: this.node,
-      segment: id,
-      base,
-      epoch: this.#epoch,
-      sequence: ++this.#sequence,
-      created: this.#world.clock.now(),
-      previous: this.#seal,
-    });
   }
 
   #writeEpoch(): void {
@@ -519,7 +428,7 @@ export class SegmentWriter implements LogWriter {
     if (live === undefined) return;
     this.#live = undefined;
     this.#segments = this.#segments.map((fact) => fact.id === live.id ? { ...fact, bytes: live.filled } : fact);
-    live.file.close();
+    live.close();
   }
 
   #abandon(): void {
@@ -527,22 +436,54 @@ export class SegmentWriter implements LogWriter {
   }
 
   #becomeFull(problem: unknown): void {
-    this.#state = "full";
-    this.#options.report("the disk is full: refusing messages until there is room");
     // A write that broke off may have left bytes behind the last commit; our own look at the free space left none.
     if (!(problem instanceof NoRoom)) {
       this.#abandon();
       dropBallast(this.#world.files, this.#logDir);
+      // A segment behind it excludes what may stand there whole: then its senders can be told that nothing was kept.
+      if (this.#unsealed) this.#tryNext(this.#unsealed.first);
     }
-    void this.#watchSpace();
+    this.#state = "full";
+    this.#options.report("the disk is full: refusing messages until there is room");
+    void this.#goOnWhenPossible();
   }
 
-  async #watchSpace(): Promise<void> {
-    while (this.#state === "full" && !this.#closing) {
-      await this.#world.clock.sleep(spaceEveryMs, this.#timers.signal);
-      if (this.#space() < this.#reserveBytes + this.#segmentBytes || !this.#settleLast()) continue;
+  #becomeExhausted(problem: unknown): void {
+    this.#state = "exhausted";
+    this.#options.report(
+      `the system lacks handles or memory (${textOf(problem)}): refusing messages until it has some`,
+    );
+    void this.#goOnWhenPossible();
+  }
+
+  async #goOnWhenPossible(): Promise<void> {
+    while (this.#state === "full" || this.#state === "exhausted") {
+      await this.#world.clock.sleep(waitMs, this.#timers.signal);
+      if (this.#closing) return;
+      if (!this.#isPossible()) continue;
+      this.#options.report(`${this.#state === "full" ? "there is room on the disk again: " : ""}taking messages again`);
       this.#state = "ready";
-      this.#options.report("there is room on the disk again: taking messages");
+    }
+  }
+
+  /** Whether what was missing is there again. What has not been copied yet of the last life comes first. */
+  #isPossible(): boolean {
+    if (this.#state === "full" && this.#space() < this.#reserveBytes + this.#place.segmentBytes) return false;
+    if (!this.#settleLast()) return false;
+    return this.#state === "full" || this.#live !== undefined || this.#tryNext(this.#next);
+  }
+
+  /** Begins the next segment before there is a commit for it. False while the system lacks what that takes. */
+  #tryNext(base: Position): boolean {
+    const none = new Commit();
+    none.first = base;
+    try {
+      this.#writeEpoch();
+      this.#begin(none);
+      return true;
+    } catch (problem) {
+      if (codeOf(problem) === "") throw problem;
+      return !isTransient(problem); // who commits next meets the rest
     }
   }
 
@@ -553,6 +494,17 @@ export class SegmentWriter implements LogWriter {
       this.#markWaits = false;
       if (!this.#closing) this.#tryMark();
     });
+  }
+
+  /** Nothing is written while nothing moves. */
+  async #markMoved(): Promise<void> {
+    while (!this.#closing) {
+      await this.#world.clock.sleep(markMovedMs, this.#timers.signal);
+      const places = this.#options.destinations();
+      const moved = [...places].some(([key, at]) => this.#marked.get(key) !== at);
+      // Whoever has not told yet how far it is keeps its place.
+      if (moved && !this.#closing) this.#tryMark(new Map([...this.#marked, ...places]));
+    }
   }
 
   #tryMark(destinations?: Mark["destinations"]): void {
@@ -574,6 +526,7 @@ export class SegmentWriter implements LogWriter {
       destinations,
     };
     this.#marks.put(encodeMark(mark));
+    this.#marked = destinations;
   }
 }
 
@@ -587,13 +540,10 @@ function newGroup(commit: Commit): Group {
   return { commit, promise, resolve, reject };
 }
 
-/** For the handle or the file of something that has already failed: that it fails again is no news. */
-function quietly(act: () => void): void {
-  try {
-    act();
-  } catch (problem) {
-    if (codeOf(problem) === "") throw problem;
-  }
+/** What becomes of a log that cannot make a segment. */
+function stateAfter(problem: unknown): WriterState {
+  if (isNoSpace(problem)) return "full";
+  return isTransient(problem) ? "exhausted" : "stopped";
 }
 
 function textOf(problem: unknown): string {

@@ -1,15 +1,18 @@
 /** The real outside: files, clock and chance by Deno. With the shells, the only file that says `Deno.` */
 import { statfsSync } from "node:fs";
 import { setImmediate } from "node:timers";
-import type { Clock, Files, Lock, OpenFile, World } from "./world.ts";
+import { type Clock, codeOf, type Files, type Lock, type OpenFile, parentOf, type World } from "./world.ts";
 
 export function realWorld(): World {
   return { files: new DenoFiles(), clock: denoClock, random: Math.random };
 }
 
 class DenoFiles implements Files {
-  create(path: string): OpenFile {
-    return new DenoFile(Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o640 }));
+  create(path: string, rights?: "private"): OpenFile {
+    const mode = rights === "private" ? 0o600 : 0o640;
+    const file = Deno.openSync(path, { read: true, write: true, createNew: true, mode });
+    if (rights === "private") giveAway(path, file);
+    return new DenoFile(file);
   }
   open(path: string, to?: "read"): OpenFile {
     return new DenoFile(Deno.openSync(path, { read: true, write: to !== "read" }));
@@ -43,6 +46,7 @@ class DenoFiles implements Files {
   }
   lock(path: string, holder: string): Lock {
     const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o640 });
+    giveAway(path, file);
     if (!file.tryLockSync(true) && !triedAgain(file)) {
       const other = holderIn(file);
       file.close();
@@ -63,6 +67,18 @@ class DenoFiles implements Files {
   space(path: string): number {
     const { bavail, bsize } = statfsSync(path);
     return bavail * bsize;
+  }
+}
+
+/** What root makes in another's directory is for that one to read: a node, most often. */
+function giveAway(path: string, file: Deno.FsFile): void {
+  const { uid, gid } = Deno.statSync(parentOf(path));
+  if (uid === null || uid === file.statSync().uid) return;
+  try {
+    Deno.chownSync(path, uid, gid);
+  } catch (problem) {
+    // Only root may: anybody else keeps it.
+    if (codeOf(problem) !== "EPERM") throw problem;
   }
 }
 

@@ -15,8 +15,8 @@ export interface World {
  * What fails throws an error with the system's `code` (see `codeOf`).
  */
 export interface Files {
-  /** Fails with EEXIST if `path` exists. */
-  create(path: string): OpenFile;
+  /** Fails with EEXIST if `path` exists. A private one is for the owner of its directory alone. */
+  create(path: string, rights?: "private"): OpenFile;
   /** For reading and writing, or for reading alone; fails with ENOENT if there is no such file. */
   open(path: string, to?: "read"): OpenFile;
   exists(path: string): boolean;
@@ -77,6 +77,14 @@ export function isNoSpace(problem: unknown): boolean {
   return ["ENOSPC", "EDQUOT", "EFBIG"].includes(codeOf(problem));
 }
 
+/**
+ * Whether the system lacks something for a moment that has nothing to do with the disk: handles, memory, an uninterrupted call.
+ * The same call may succeed later.
+ */
+export function isTransient(problem: unknown): boolean {
+  return ["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"].includes(codeOf(problem));
+}
+
 /** Joins with one slash; the core's paths never end in one. */
 export function join(...parts: string[]): string {
   return parts.join("/");
@@ -90,13 +98,34 @@ export function parentOf(path: string): string {
 
 /**
  * Makes `dir` and its parents, and their entries durable. The entries are synced even if they exist: an earlier run may have
- * died between making and syncing them.
+ * died between making and syncing them. A parent that may be entered and not read cannot be synced. Nothing is made in such a
+ * one, so an entry that stands there is not ours, and is as durable as who made it made it.
  */
 export function makeDurableDir(files: Files, dir: string): void {
-  files.makeDir(dir);
-  for (let path = dir; path !== "." && path !== "/";) {
-    path = parentOf(path);
-    files.syncDir(path);
+  for (const path of wayTo(dir)) {
+    const parent = parentOf(path);
+    if (files.exists(path)) {
+      syncIfReadable(files, parent);
+    } else {
+      files.syncDir(parent);
+      files.makeDir(path);
+      files.syncDir(parent);
+    }
+  }
+}
+
+/** `dir` and its parents, the outermost first. */
+function wayTo(dir: string): string[] {
+  const paths: string[] = [];
+  for (let path = dir; path !== "." && path !== "/"; path = parentOf(path)) paths.unshift(path);
+  return paths;
+}
+
+function syncIfReadable(files: Files, dir: string): void {
+  try {
+    files.syncDir(dir);
+  } catch (problem) {
+    if (codeOf(problem) !== "EACCES") throw problem;
   }
 }
 
@@ -112,10 +141,10 @@ export function readWhole(files: Files, path: string): Uint8Array {
 }
 
 /** Puts `bytes` under `path` so that a power cut leaves the old content or the new, never a mixture. */
-export function replaceFile(files: Files, path: string, bytes: Uint8Array): void {
+export function replaceFile(files: Files, path: string, bytes: Uint8Array, rights?: "private"): void {
   const temporary = `${path}.new`;
   if (files.exists(temporary)) files.remove(temporary);
-  const file = files.create(temporary);
+  const file = files.create(temporary, rights);
   try {
     file.write(0, bytes);
     file.sync();

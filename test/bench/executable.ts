@@ -4,7 +4,7 @@ import type { Bench, Case, Result } from "./case.ts";
 import { shown, shownSpread, spreadOf } from "./figures.ts";
 import { freePort } from "./peer.ts";
 import { pause, runToEnd } from "./process.ts";
-import { Server } from "./server.ts";
+import { type Runtime, Server, type Setup } from "./server.ts";
 
 const starts = 10;
 
@@ -42,14 +42,30 @@ async function repeated(measure: (number: number) => Promise<number>): Promise<n
 }
 
 async function firstAnswerMs({ runtime, dir }: Bench, number: number): Promise<number> {
-  const address = `127.0.0.1:${freePort()}`;
   const begin = performance.now();
-  await using server = await Server.launch(runtime, { dir: `${dir}/start-${number}`, http: address });
+  await using launched = await launch(runtime, { dir: `${dir}/start-${number}` });
+  await untilAccepted(launched);
+  return performance.now() - begin;
+}
+
+/** A server that was told where to listen, and may not do so yet. */
+export interface Launched extends AsyncDisposable {
+  readonly server: Server;
+  readonly address: string;
+}
+
+export async function launch(runtime: Runtime, setup: Omit<Setup, "http">): Promise<Launched> {
+  const address = `127.0.0.1:${freePort()}`;
+  const server = await Server.launch(runtime, { ...setup, http: address });
+  return { server, address, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+/** Resolves with its first 204. */
+export async function untilAccepted({ server, address }: Launched): Promise<void> {
   while (!await isAccepted(address)) {
     if (server.child.ended) throw new Error(`The server did not start: ${server.child.stderr.slice(-1000)}`);
     await pause(1);
   }
-  return performance.now() - begin;
 }
 
 /** Over a connection of its own, said by hand: a client that starts up itself would be part of the figure. */

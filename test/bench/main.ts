@@ -6,6 +6,7 @@ import { type Bench, type Case, Skipped } from "./case.ts";
 import { endToEnd } from "./end_to_end.ts";
 import { executableSize, executableStart } from "./executable.ts";
 import { inside } from "./inside.ts";
+import { startLarge } from "./large.ts";
 import { lookAtMachine } from "./machine.ts";
 import { idleMemory } from "./memory.ts";
 import { help, type Options, parseOptions, type RuntimeKind } from "./options.ts";
@@ -14,7 +15,15 @@ import { findRuntime, root } from "./server.ts";
 import { Sheet } from "./sheet.ts";
 import { throughputCases } from "./throughput.ts";
 
-const cases: readonly Case[] = [...throughputCases, endToEnd, executableStart, executableSize, idleMemory, inside];
+const cases: readonly Case[] = [
+  ...throughputCases,
+  endToEnd,
+  executableStart,
+  executableSize,
+  startLarge,
+  idleMemory,
+  inside,
+];
 
 Deno.exit(await main(Deno.args));
 

@@ -10,6 +10,8 @@ export interface Options {
   /** How long a round loads the server. */
   readonly seconds: number;
   readonly rounds: number;
+  /** How much of a log start-large starts on. */
+  readonly logMib: number;
   /** Where the temporary directory is made. */
   readonly dir: string | undefined;
   readonly list: boolean;
@@ -23,6 +25,7 @@ export const help = `deno task bench [options]      figures as JSON lines; READM
   --runtime WHICH   source (default), executable (SPARKNGIN_EXE, else dist/sparkngin) or both
   --seconds N       how long each round loads the server (default 10)
   --rounds N        rounds of each case, ours and those of its references in turn (default 3)
+  --log-mib N       size of the log that start-large starts on (default 1024)
   --dir PATH        where the data is written, on a real disk (default: dist in the checkout)
   --markdown        a table for people at the end
   --list            the cases and what they measure
@@ -37,6 +40,7 @@ export function parseOptions(args: readonly string[]): Options {
       runtime: { type: "string", default: "source" },
       seconds: { type: "string", default: "10" },
       rounds: { type: "string", default: "3" },
+      "log-mib": { type: "string", default: "1024" },
       dir: { type: "string" },
       list: { type: "boolean", default: false },
       markdown: { type: "boolean", default: false },
@@ -48,6 +52,7 @@ export function parseOptions(args: readonly string[]): Options {
     runtimes: runtimesOf(values.runtime),
     seconds: whole("--seconds", values.seconds),
     rounds: whole("--rounds", values.rounds),
+    logMib: whole("--log-mib", values["log-mib"]),
     dir: values.dir,
     list: values.list,
     markdown: values.markdown,

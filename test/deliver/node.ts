@@ -1,5 +1,6 @@
 /** A log and one destination behind its pump, in a simulated world. */
 import {
+  Budget,
   claimDirectory,
   LocalWatermark,
   openCursor,
@@ -13,6 +14,7 @@ import { Control } from "../../src/deliver/control.ts";
 import { DeadLetters } from "../../src/deliver/dead_letters.ts";
 import { Pump, type PumpParts } from "../../src/deliver/pump.ts";
 import { encodeEntry } from "../../src/message/wire.ts";
+import type { World } from "../../src/os/world.ts";
 import { SimWorld } from "../sim/world.ts";
 
 export const utf8 = new TextEncoder();
@@ -65,9 +67,14 @@ export interface Started {
   put(...payloads: string[]): Promise<void>;
 }
 
+function floorOf(world: World, bytes: number): () => Position {
+  const budget = new Budget(world.files, "data", bytes);
+  return () => budget.floor();
+}
+
 export function start(
   destination: ScriptedDestination,
-  options: Partial<Pick<PumpParts, "deadlineMs" | "limit">> & { deadMax?: number } = {},
+  options: Partial<Pick<PumpParts, "deadlineMs" | "limit" | "refusedMax">> & { deadMax?: number; budget?: number } = {},
 ): Started {
   const sim = new SimWorld(1);
   const world = sim.boot();
@@ -100,6 +107,8 @@ export function start(
     mark,
     selector: { node, wants: ({ level }) => level !== "debug", format: (message) => message.data },
     limit: { count: 100, bytes: 1 << 20 },
+    refusedMax: 50,
+    ...(options.budget !== undefined && { floor: floorOf(world, options.budget) }),
     lingerMs: () => 5,
     deadlineMs: 1000,
     open: () => destination.open(),
@@ -112,6 +121,8 @@ export function start(
       synced() {},
       obeyed() {},
       dead() {},
+      held() {},
+      expired: (from, to) => void troubles.push(`expired ${from}–${to}`),
       lost: (text) => void troubles.push(text),
     },
     ...options,

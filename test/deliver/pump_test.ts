@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { breakOff, ScriptedDestination, start } from "./node.ts";
+import { type Behaviour, breakOff, ScriptedDestination, start, textOf } from "./node.ts";
 
 Deno.test("P2 P6 messages arrive once and in order when nothing goes wrong", async () => {
   const { sim, destination, cursor, put, stop } = start(new ScriptedDestination());
@@ -113,5 +113,116 @@ Deno.test("a cursor is durable within a second, though nothing more comes", asyn
   await put("a");
   await sim.run(1100);
   assert.equal(cursor.durable, 1);
+  await stop();
+});
+
+Deno.test("P12 a log that cannot be opened for want of handles is read later, by the same thread", async () => {
+  const { sim, destination, cursor, troubles, put, stop } = start(new ScriptedDestination());
+  await put("a");
+  await sim.run(100);
+  // The writer has made its next segment, and no handle is left to read it.
+  sim.watch = (call) => {
+    if (call !== "syncDir") return;
+    sim.failNth(1, "EMFILE", { kinds: ["open", "list"], persistent: true });
+    sim.watch = undefined;
+  };
+  await put("b".repeat(70_000));
+  await sim.run(60_000);
+  assert.equal(destination.taken.length, 1);
+  assert.match(troubles.at(-1)!, /EMFILE/);
+  sim.heal();
+  await sim.run(31_000);
+  assert.deepEqual([destination.taken.length, cursor.position, destination.opened], [2, 2, 1]);
+  await stop();
+});
+
+for (const code of ["ENOMEM", "EINTR"]) {
+  Deno.test(`P7 a cursor that cannot be saved for the moment (${code}) is saved later`, async () => {
+    const { sim, cursor, troubles, put, stop } = start(new ScriptedDestination());
+    await put("a");
+    sim.failNth(1, code, { kinds: ["sync"], persistent: true });
+    await sim.run(5000);
+    assert.deepEqual([cursor.position, cursor.durable], [1, 0]);
+    assert.match(troubles.at(-1)!, new RegExp(code));
+    sim.heal();
+    await sim.run(2500);
+    assert.equal(cursor.durable, 1);
+    await stop();
+  });
+}
+
+/** Refuses whatever begins with "bad", for as long as it is wrong everything. */
+function refusing(world: { wrong: boolean }): ScriptedDestination {
+  const answer: Behaviour = (batch) => ({
+    refused: batch.filter(({ body }) => world.wrong || textOf(body).startsWith("bad"))
+      .map((delivery) => ({ delivery, reason: "no such field" })),
+    again: [],
+  });
+  return new ScriptedDestination(...Array.from({ length: 1000 }, () => answer));
+}
+
+Deno.test("P15 a destination that refuses everything pauses: nothing more becomes a dead letter", async () => {
+  const world = { wrong: true };
+  const { sim, destination, cursor, troubles, dead, put, stop } = start(refusing(world));
+  await put(...Array.from({ length: 300 }, (_, i) => `message ${i}`));
+  await sim.run(120_000);
+  assert.deepEqual([cursor.position, [...dead().letters()].length], [0, 0]);
+  assert.match(troubles.at(-1)!, /refuses more than 50 of 100 messages.*no such field/);
+  world.wrong = false;
+  await sim.run(60_000);
+  assert.deepEqual([cursor.position, cursor.counts.taken, cursor.counts.dead], [300, 300, 0]);
+  assert.deepEqual(destination.taken, Array.from({ length: 300 }, (_, i) => `message ${i}`));
+  await stop();
+});
+
+Deno.test("P15 of a batch that is mostly refused what was taken is not sent again", async () => {
+  const { sim, destination, cursor, put, stop } = start(refusing({ wrong: false }));
+  await put("good", ...Array.from({ length: 60 }, () => "bad"));
+  await sim.run(10_000);
+  assert.deepEqual([destination.taken, cursor.position], [["good"], 0]);
+  assert.deepEqual(destination.batches.slice(1).flat().filter((text) => text === "good"), []);
+  await stop();
+});
+
+Deno.test("P15 where refused_max is 100 every refused message is a dead letter", async () => {
+  const { sim, cursor, dead, put, stop } = start(refusing({ wrong: true }), { refusedMax: 100 });
+  await put(...Array.from({ length: 120 }, (_, i) => `message ${i}`));
+  await sim.run(10_000);
+  assert.deepEqual([cursor.counts.dead, [...dead().letters()].length], [120, 120]);
+  await stop();
+});
+
+/** So many entries that each needs a segment of its own. */
+async function putSegments(put: (...payloads: string[]) => Promise<void>, names: string): Promise<void> {
+  for (const name of names) await put(name.repeat(60_000));
+}
+
+Deno.test("P13 what waits beyond the budget of a destination that is not required expires, by range and counted", async () => {
+  const destination = new ScriptedDestination();
+  destination.refusesToOpen = new Error("nobody there");
+  const { sim, cursor, troubles, put, stop } = start(destination, { budget: 200_000 });
+  await putSegments(put, "abcdefgh");
+  await sim.run(60_000);
+  const { expired } = cursor.counts;
+  assert.equal(expired, 3, "four segments and the one that is written are left");
+  assert.deepEqual([cursor.position, cursor.counts.taken], [expired, 0]);
+  assert.ok(troubles.some((text) => /^expired 0–/.test(text)), troubles.join());
+  destination.refusesToOpen = undefined;
+  await sim.run(31_000);
+  assert.deepEqual([cursor.counts.expired + cursor.counts.taken, cursor.position], [8, 8]);
+  assert.deepEqual(destination.taken.at(-1)![0], "h");
+  await stop();
+});
+
+Deno.test("P13 what is within the budget is delivered, though it came while the destination was away", async () => {
+  const destination = new ScriptedDestination();
+  destination.refusesToOpen = new Error("nobody there");
+  const { sim, cursor, put, stop } = start(destination, { budget: 10 << 20 });
+  await putSegments(put, "abcdefgh");
+  await sim.run(60_000);
+  destination.refusesToOpen = undefined;
+  await sim.run(31_000);
+  assert.deepEqual(destination.taken.map((text) => text[0]), [..."abcdefgh"]);
+  assert.deepEqual([cursor.counts.taken, cursor.counts.expired], [8, 0]);
   await stop();
 });

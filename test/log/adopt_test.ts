@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   adopt,
+  adoptedUpTo,
   claimDirectory,
   LocalWatermark,
   type Position,
@@ -23,7 +24,11 @@ async function twoNodes(seed = 1): Promise<SimWorld> {
   return sim;
 }
 
-async function adoptFrom(sim: SimWorld, world: World, from: number) {
+function otherNode(sim: SimWorld): string {
+  return survey(readOnly(sim).files, "dead", { holder: undefined }).node!;
+}
+
+async function adoptFrom(sim: SimWorld, world: World, from: number, progress?: (position: Position) => void) {
   const node = claimDirectory(world, "data", "a test");
   const seen = survey(readOnly(world).files, "dead", { holder: undefined });
   const other = { ...seen, node: seen.node! };
@@ -43,6 +48,7 @@ async function adoptFrom(sim: SimWorld, world: World, from: number) {
     reading: readOnly(world),
     other,
     from: from as Position,
+    progress,
     rewrite: ({ bytes, position, epoch }, skip) =>
       adoptEntry(bytes, { idOf: (i) => `${other.node}-${epoch}-${position + i}`, skip, bytesMax: 1 << 20 }),
   }));
@@ -114,4 +120,35 @@ Deno.test("what cannot be read is counted, and the rest is adopted", async () =>
   sim.flipByte(path, 4096 + 100);
   const { taken, lost } = await adoptFrom(sim, sim.boot(), 1);
   assert.deepEqual([taken, lost], [3, 2]);
+});
+
+Deno.test("M3.5 an adoption may take all that there is, or one entry", async () => {
+  for (const [from, numbers] of [[0, [0, 1, 2, 3, 4, 5]], [4, [4, 5]]] as const) {
+    const sim = await twoNodes();
+    const { taken } = await adoptFrom(sim, sim.boot(), from);
+    assert.equal(taken, numbers.length);
+    assert.deepEqual(held(sim).slice(2).map(([, n]) => n), numbers);
+  }
+});
+
+Deno.test("an adoption tells how far it is, and leaves no file of the other directory open", async () => {
+  const sim = await twoNodes();
+  const told: number[] = [];
+  const opened: string[] = [];
+  await adoptFrom(sim, sim.boot(), 2, (position) => {
+    told.push(position);
+    opened.push(...adoptedUpTo(sim.files, "data", otherNode(sim)) === position ? ["remembered"] : []);
+  });
+  assert.deepEqual([told, opened], [[6], ["remembered"]]);
+  assert.equal(sim.openHandles, 0);
+});
+
+Deno.test("P7 what was adopted is not taken for nothing when its file cannot be read for the moment", async () => {
+  const sim = await twoNodes();
+  await adoptFrom(sim, sim.boot(), 2);
+  const node = otherNode(sim);
+  assert.equal(adoptedUpTo(sim.files, "data", node), 6);
+  assert.equal(adoptedUpTo(sim.files, "data", "00000000deadbeef"), 0);
+  sim.failNth(1, "EIO", { kinds: ["read"] });
+  assert.throws(() => adoptedUpTo(sim.files, "data", node), { code: "EIO" });
 });

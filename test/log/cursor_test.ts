@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { peekCursor } from "../../src/log/cursor.ts";
 import { type Counts, openCursor, peekCursors, type Position, verdicts } from "../../src/log/mod.ts";
+import { Slots } from "../../src/log/slots.ts";
 import { codeOf } from "../../src/os/world.ts";
 import { SimWorld } from "../sim/world.ts";
 import { bytesOf, quarantined, Trial } from "./trial.ts";
@@ -200,3 +201,39 @@ function otherNodeBeside(sim: SimWorld): void {
   const places = { fresh: 999_999 as Position, lost: 0 as Position };
   openCursor(sim.boot(), "data", "foreign", "fedcba9876543210", places).close();
 }
+
+Deno.test("a new generation is durable as soon as it is begun", () => {
+  const sim = atTwenty();
+  opened(sim).restart(50 as Position);
+  sim.cutPower();
+  assert.deepEqual([opened(sim).position, opened(sim).generation], [50, 2]);
+});
+
+Deno.test("a cursor's flags stand where FORMAT.md says: bit 0 of byte 116 for a paused one", () => {
+  const sim = new SimWorld(1);
+  opened(sim).pause(true);
+  const slot = 20; // the first has the even turns, and this is the second
+  assert.deepEqual([...sim.fileBytes(path).subarray(slot + 112, slot + 120)], [0, 0, 0, 0, 1, 0, 0, 0]);
+});
+
+Deno.test("P9: a cursor that is too short, or of a later version, is unreadable", () => {
+  const sim = atTwenty();
+  const whole = sim.fileBytes(path).subarray(20, 20 + 120);
+  const said = (change: (payload: Uint8Array) => Uint8Array) => {
+    sim.files.remove(path);
+    const { slots } = Slots.open(sim.files, "data/cursors", "out");
+    slots.put(change(whole.slice()));
+    slots.close();
+    return peekCursor(sim.files, "data", "out")?.node;
+  };
+  assert.equal(said((payload) => payload), node);
+  assert.equal(said((payload) => payload.subarray(0, 119)), undefined);
+  assert.equal(said((payload) => payload.fill(2, 0, 1)), undefined);
+});
+
+Deno.test("a cursor that is closed, or was only looked at, has no file open", () => {
+  const sim = atTwenty();
+  assert.equal(sim.openHandles, 0);
+  peekCursor(sim.files, "data", "out");
+  assert.equal(sim.openHandles, 0);
+});

@@ -8,7 +8,7 @@ import {
   type Position,
   SegmentWriter,
 } from "../../src/log/mod.ts";
-import { listSegments, readNumber, removeLeftovers, writeNumber } from "../../src/log/directory.ts";
+import { listSegments, nodeInFile, readNumber, removeLeftovers, writeNumber } from "../../src/log/directory.ts";
 import { encodeSegmentHeader, segmentName } from "../../src/log/format.ts";
 import { crc32 } from "node:zlib";
 import { SimWorld } from "../sim/world.ts";
@@ -204,4 +204,56 @@ Deno.test("leftovers go by their endings, and one that will not go is no reason 
   sim.failNth(1, "EIO", { kinds: ["remove"] });
   removeLeftovers(sim.files, logDir, [".tmp", ".del"]);
   assert.deepEqual(sim.filesUnder(logDir), [`${logDir}/a.tmp`, `${logDir}/d.seg`]);
+});
+
+Deno.test("P9: places that were missing from an old directory survive a power cut", () => {
+  for (let seed = 0; seed < 30; seed++) {
+    const sim = new SimWorld(seed);
+    sim.writeFile("data/node", line("node", "0123456789abcdef"));
+    claimDirectory(sim.boot(), dir, "me");
+    sim.cutPower();
+    for (const place of ["log", "cursors", "dead", "quarantine"]) assert.ok(sim.files.exists(`data/${place}`), place);
+  }
+});
+
+Deno.test("a file that says no node's id says none, though its checksum is right", () => {
+  const sim = new SimWorld(1);
+  for (const text of ["", "0123456789abcde", "0123456789abcdeF", "00123456789abcdef"]) {
+    sim.writeFile("data/node", line("node", text));
+    assert.equal(nodeInFile(sim.files, dir), undefined, text);
+  }
+});
+
+Deno.test("the checksum of a line has eight digits, whatever the value", () => {
+  const sim = new SimWorld(1);
+  sim.writeFile("data/low", bytesOf("old"));
+  for (let value = 0; value < 100; value++) {
+    writeNumber(sim.files, "data/low", value);
+    assert.deepEqual(sim.fileBytes("data/low"), line("low", String(value)));
+  }
+});
+
+Deno.test("P11: a number that cannot be read for want of handles is not taken for 0", () => {
+  const sim = new SimWorld(1);
+  sim.writeFile("data/low", line("low", "42"));
+  sim.failNth(1, "EMFILE");
+  assert.throws(() => readNumber(sim.files, "data/low"), { code: "EMFILE" });
+  sim.failNth(1, "EIO");
+  assert.equal(readNumber(sim.files, "data/low"), 0, "a disk that does not give it any more");
+});
+
+Deno.test("who looks for a node's id among the segments leaves none of them open", async () => {
+  const sim = await withMessages();
+  sim.files.remove("data/node");
+  assert.match(nodeOf(sim.files, dir)!, /^[0-9a-f]{16}$/);
+  assert.equal(sim.openHandles, 0);
+});
+
+Deno.test("a mistake of our own while leftovers are removed is not hidden", () => {
+  const sim = new SimWorld(1);
+  sim.writeFile(`${logDir}/a.tmp`, new Uint8Array(0));
+  sim.watch = (call) => {
+    if (call === "remove") throw new TypeError("a mistake");
+  };
+  assert.throws(() => removeLeftovers(sim.files, logDir, [".tmp"]), TypeError);
 });

@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { Commit } from "../../src/log/commit.ts";
 import {
+  bytesOfHex,
   chainStart,
+  commitBytesMax,
   commitHeaderBytes,
   decodeCommitHeader,
   decodeSegmentHeader,
   encodeSegmentHeader,
+  entryBytesMax,
+  flagIdempotency,
   getWhole,
   parseSegmentName,
   payloadBytesMax,
+  payloadIsRight,
+  putRecord,
   putWhole,
   randomId,
   readRecords,
@@ -18,6 +25,7 @@ import {
   Salt,
   salvageRecords,
   sealCommit,
+  sealRecord,
   type SegmentHeader,
   segmentHeaderBytes,
   segmentName,
@@ -65,7 +73,9 @@ function sealed(
 function recordsOf(bytes: Uint8Array, { segment, offset }: Placed): RecordFound[] | undefined {
   const salt = new Salt(segment);
   const header = decodeCommitHeader(bytes, 0, salt, offset);
-  return header && readRecords(bytes.subarray(commitHeaderBytes), header, salt, offset + commitHeaderBytes);
+  const payload = bytes.subarray(commitHeaderBytes);
+  if (header && payloadIsRight(payload, header, salt, offset)) return readRecords(payload, header);
+  return header && salvageRecords(payload, header, salt, offset + commitHeaderBytes);
 }
 
 Deno.test("a segment's header is read as it was written", () => {
@@ -255,4 +265,119 @@ Deno.test("a random id has 16 hex digits and is never zero", () => {
   assert.equal(new Set(ids).size, 1000);
   let calls = 0;
   assert.equal(randomId(() => calls++ < 4 ? 0 : 0.5), "8000800080008000");
+});
+
+Deno.test("limits and flags are what FORMAT.md says", () => {
+  assert.deepEqual([commitBytesMax, entryBytesMax, payloadBytesMax], [8 << 20, 16 << 20, 25_165_824]);
+  assert.equal(flagIdempotency, 1);
+});
+
+Deno.test("a salt is the checksum of all eight bytes of the offset, seeded with that of the segment's id", () => {
+  for (const offset of [0, 8, 4096, 2 ** 32 - 8, 2 ** 32, 5 * 2 ** 32 + 16, 2 ** 52]) {
+    const place = new Uint8Array(8);
+    new DataView(place.buffer).setBigUint64(0, BigInt(offset), true);
+    assert.equal(new Salt("0123456789abcdef").at(offset), crc32(place, crc32(bytesOfHex("0123456789abcdef"))));
+  }
+});
+
+Deno.test("a segment's header begins with magic and versions, and without a segment before it ends in zeros", () => {
+  const id = "00000000000000ab";
+  const bytes = encodeSegmentHeader({ node: id, segment: id, base: 7 as Position, epoch: 1, sequence: 1, created: 5 });
+  assert.equal(new TextDecoder().decode(bytes.subarray(0, 8)), "SPARKSEG");
+  assert.deepEqual([...bytes.subarray(8, 12)], [1, 0, 1, 0]);
+  assert.ok(bytes.subarray(56).every((byte) => byte === 0));
+});
+
+/** A segment's header in a block, with some of its bytes changed and the checksum made right again. */
+function changed(at: number, ...values: readonly number[]): Uint8Array {
+  const id = "00000000000000ab";
+  const block = new Uint8Array(4096).fill(0xee);
+  block.set(encodeSegmentHeader({ node: id, segment: id, base: 7 as Position, epoch: 1, sequence: 1, created: 5 }));
+  block.set(values, at);
+  const head = crc32(block.subarray(0, 12), new Salt(id).at(0));
+  new DataView(block.buffer).setUint32(12, crc32(block.subarray(16, 128), head), true);
+  return block;
+}
+
+Deno.test("P18: whose magic or id is another is no header, and whose reader is newer is told, though the checksum is right", () => {
+  const decode = (bytes: Uint8Array) => decodeSegmentHeader(bytes, "00000000000000ab");
+  assert.equal(typeof decode(changed(0)), "object", "what stands behind byte 128 is not looked at");
+  assert.equal(decode(changed(0, 0x54)), "damaged");
+  assert.equal(decode(changed(24, 1)), "damaged");
+  assert.equal(decode(changed(10, 2)), "newer");
+  assert.equal(typeof decode(changed(8, 2)), "object", "a later version that this one can read");
+  for (const length of [0, 4, 12, 127]) assert.equal(decode(changed(0).subarray(0, length)), "damaged");
+});
+
+Deno.test("a sealed commit says its version, and nothing of what the buffer held before", () => {
+  const salt = new Salt("00000000000000ab");
+  const header = { length: 8, count: 1, first: 0 as Position, time: 1, epoch: 1, chain: 0, flags: 0 };
+  const longer = new Uint8Array(commitHeaderBytes + 100).fill(0xff);
+  sealCommit(longer, header, salt, 4096);
+  assert.deepEqual([...longer.subarray(44, 48)], [0, 0, 1, 0]);
+  const exact = new Uint8Array(commitHeaderBytes + 8).fill(0xff);
+  sealCommit(exact, header, salt, 4096);
+  assert.deepEqual(longer.subarray(0, exact.length), exact, "only its own records count");
+});
+
+Deno.test("P3: a record with any flipped bit is none, wherever it says that it belongs", () => {
+  const salt = new Salt("00000000000000ab");
+  const anywhere = { first: 0 as Position, count: 2 ** 32 };
+  const bytes = new Uint8Array(24);
+  putRecord(bytes, 0, new Uint8Array([1, 2, 3]), { first: 9 as Position, count: 1 });
+  sealRecord(bytes, 0, salt, 4096);
+  const read = () => salvageRecords(bytes, anywhere, salt, 4096).some((record) => record.bytes !== undefined);
+  assert.ok(read());
+  for (let bit = 0; bit < 19 * 8; bit++) {
+    bytes[bit >> 3]! ^= 1 << (bit & 7);
+    assert.ok(!read(), `bit ${bit}`);
+    bytes[bit >> 3]! ^= 1 << (bit & 7);
+  }
+});
+
+Deno.test("a record of no bytes is read where nothing follows, and one of no messages never", () => {
+  const salt = new Salt("00000000000000ab");
+  const stretch = { first: 9 as Position, count: 1 };
+  const found = (count: number) => {
+    const bytes = new Uint8Array(16);
+    putRecord(bytes, 0, new Uint8Array(0), { first: 9 as Position, count });
+    sealRecord(bytes, 0, salt, 4096);
+    return salvageRecords(bytes, stretch, salt, 4096).map(({ bytes, count }) => [bytes?.length, count]);
+  };
+  assert.deepEqual(found(1), [[0, 1]]);
+  assert.deepEqual(found(0), [[undefined, 1]]);
+});
+
+Deno.test("P8: what is no record ends a commit whose checksum is right, and its positions are a hole", () => {
+  const salt = new Salt("00000000000000ab");
+  for (const [length, count] of [[16, 1], [2 ** 31, 1], [8, 0], [8, 2]]) {
+    const bytes = new Uint8Array(commitHeaderBytes + 24);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(commitHeaderBytes, length!, true);
+    view.setUint32(commitHeaderBytes + 4, count!, true);
+    sealCommit(bytes, { length: 24, count: 1, first: 0 as Position, ...stamp, chain: 0, flags: 0 }, salt, 4096);
+    const hole = [{ position: 0, count: 1, bytes: undefined }];
+    assert.deepEqual(recordsOf(bytes, { segment: "00000000000000ab", offset: 4096, chain: 0 }), hole);
+  }
+});
+
+Deno.test("a search goes by so many false records as 16 times its bytes and 1 MiB cost, and by any number of zeros", () => {
+  const salt = new Salt("00000000000000ab");
+  const cost = 2048;
+  const readsBehind = (falseOnes: number) => {
+    const bytes = new Uint8Array(1 << 20);
+    new Uint32Array(bytes.buffer).fill(cost, 0, 2 * falseOnes);
+    const at = 8 * falseOnes + 8 * 3000;
+    putRecord(bytes, at, new Uint8Array([1, 2, 3]), { first: 9 as Position, count: 1 });
+    sealRecord(bytes, at, salt, 4096 + at);
+    const stretch = { first: 0 as Position, count: 10_000 };
+    return salvageRecords(bytes, stretch, salt, 4096).some((record) => record.bytes !== undefined);
+  };
+  const enough = 17 * (1 << 20) / cost;
+  assert.deepEqual([readsBehind(enough - 1), readsBehind(enough)], [true, false]);
+});
+
+Deno.test("a random id keeps its length whatever chance says", () => {
+  assert.equal(randomId(() => 1 - 2 ** -53), "f".repeat(16));
+  assert.equal(randomId(() => 2 ** -16), "0001".repeat(4));
 });

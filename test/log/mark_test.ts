@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { encodeMark, type Mark, openMark } from "../../src/log/mark.ts";
 import { destinationKey, peekMark, type Position } from "../../src/log/mod.ts";
 import { SimWorld } from "../sim/world.ts";
-import { destinationsAt, quarantined, Trial } from "./trial.ts";
+import { destinationsAt, dir, quarantined, Trial } from "./trial.ts";
 
 const path = "data/mark";
 const mark: Mark = {
@@ -112,4 +112,50 @@ Deno.test("P9: how far destinations were is remembered over a start that had to 
   sim.killProcess();
   new Trial(sim);
   assert.deepEqual(peekMark(sim.files, "data")!.destinations, destinationsAt({ one: 2 })());
+});
+
+Deno.test("P7: where only destinations move the mark is renewed, at most every five seconds", async () => {
+  const sim = new SimWorld(1);
+  let at = 0;
+  const trial = new Trial(sim, { destinations: () => destinationsAt({ out: at })() });
+  await trial.append("a", "b", "c");
+  await sim.run(20_000);
+  let puts = 0;
+  sim.watch = (call, path) => void (call === "sync" && path.endsWith("/mark") && puts++);
+  for (const step of [1, 2, 3]) {
+    at = step;
+    await sim.run(2500);
+  }
+  await sim.run(5000);
+  assert.equal(peekMark(sim.files, dir)!.destinations.get(destinationKey("out")), 3);
+  assert.ok(puts >= 1 && puts <= 3, `${puts} marks in 12.5 s`);
+  puts = 0;
+  const calls = sim.calls;
+  await sim.run(3_600_000);
+  assert.deepEqual([puts, sim.calls - calls], [0, 0], "nothing is done while nothing moves");
+});
+
+Deno.test("P7: a mark that cannot be renewed is renewed later", async () => {
+  const sim = new SimWorld(1);
+  let at = 0;
+  const trial = new Trial(sim, { destinations: () => destinationsAt({ out: at })() });
+  await trial.append("a");
+  await sim.run(2000);
+  at = 1;
+  sim.failNth(1, "EIO", { kinds: ["sync"] });
+  await sim.run(10_000);
+  assert.equal(peekMark(sim.files, dir)!.destinations.get(destinationKey("out")), 1);
+  await trial.close();
+});
+
+Deno.test("P7: a mark that is renewed keeps the place of a destination that has not told yet how far it is", async () => {
+  const sim = new SimWorld(1);
+  const first = new Trial(sim, { destinations: destinationsAt({ out: 1, bus: 2 }) });
+  await first.append("a", "b", "c");
+  await first.close();
+  const trial = new Trial(sim, { destinations: destinationsAt({ out: 3 }) });
+  await sim.run(6000);
+  const { destinations } = peekMark(sim.files, dir)!;
+  assert.deepEqual(["out", "bus"].map((name) => destinations.get(destinationKey(name))), [3, 2]);
+  await trial.close();
 });

@@ -43,6 +43,18 @@ Deno.test("a disk that will not take it is no reason to stop", () => {
   }
 });
 
+Deno.test("P8: what cannot be set aside for want of handles is told, and set aside later", () => {
+  const sim = new SimWorld(1);
+  sim.writeFile("data/mark", bytesOf("bad bytes"));
+  sim.failNth(1, "EMFILE", { kinds: ["create"], persistent: true });
+  assert.throws(() => setAside(sim.files, "data", "x", bytesOf("bad bytes")), { code: "EMFILE" });
+  assert.throws(() => setFileAside(sim.files, "data", "data/mark"), { code: "EMFILE" });
+  assert.deepEqual(quarantined(sim), []);
+  sim.heal();
+  setAside(sim.files, "data", "x", bytesOf("bad bytes"));
+  assert.deepEqual(quarantined(sim), ["x.bad"]);
+});
+
 Deno.test("a small file is set aside once for each content it had", () => {
   const sim = new SimWorld(1);
   for (const text of ["one", "two", "one"]) {

@@ -300,3 +300,257 @@ Deno.test("who follows the writer reads little for each commit", async () => {
   }
   assert.ok(reads <= 2 * 50, `${reads} reads for 50 commits`);
 });
+
+/** Three commits a segment, a second apart: of one entry, of two, of two. Entries 0 to 4, 5 to 9, 10 to 14. */
+async function timed(sim = new SimWorld(1)): Promise<Trial> {
+  const trial = new Trial(sim, { segmentBytes: 4096 + 640 });
+  sim.setWall(1_000_000);
+  const text = (i: number) => `entry ${i}`.padEnd(60, "x");
+  for (let i = 0; i < 15; i += 5) {
+    for (const texts of [[text(i)], [text(i + 1), text(i + 2)], [text(i + 3), text(i + 4)]]) {
+      await trial.appendTogether(...texts);
+      await sim.run(1000);
+    }
+  }
+  assert.equal(segmentsOf(sim).length, 3);
+  return trial;
+}
+function stamps(items: ReturnType<SegmentReader["next"]>): string[] {
+  return items.map((item) => "bytes" in item ? `${item.position} ${item.epoch} ${item.time / 1000}` : item.why);
+}
+/** The copy of what was damaged. */
+function copied(sim: SimWorld): Uint8Array {
+  return sim.fileBytes(`data/quarantine/${quarantined(sim)[0]}`);
+}
+
+Deno.test("a reader stops as soon as it has the bytes it was asked for", async () => {
+  const trial = await fourSegments();
+  assert.deepEqual(numbers(trial.reader().next({ count: Infinity, bytes: 120 })), ["0", "1"]);
+  assert.deepEqual(numbers(trial.reader().next({ count: Infinity, bytes: 121 })), ["0", "1", "2"]);
+});
+
+Deno.test("a call that fails before anything was read says so, and one that fails behind one entry returns it", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim, { segmentBytes: 4096 + 160 });
+  for (let i = 0; i < 3; i++) await trial.append(`entry ${i}`.padEnd(60, "x"));
+  assert.equal(segmentsOf(sim).length, 3);
+  const reader = trial.reader();
+  sim.failNth(1, "EMFILE", { kinds: ["open"] });
+  assert.throws(() => reader.next(all), { code: "EMFILE" });
+  sim.failNth(3, "EMFILE", { kinds: ["open"] }); // the second segment is opened with the first
+  assert.deepEqual(numbers(reader.next(all)), ["0"]);
+  assert.deepEqual(numbers(reader.next(all)), ["1", "2"]);
+});
+
+Deno.test("a reader goes on wherever it is sent, and stays where it is when it is sent there", async () => {
+  const trial = await timed();
+  const { sim } = trial;
+  const reader = trial.reader();
+  const opened: string[] = [];
+  const next = (count: number) => numbers(reader.next({ count, bytes: Infinity }));
+  assert.deepEqual(next(2), ["0", "1"]);
+  sim.watch = (call) => void (call === "open" && opened.push(call));
+  reader.seek(2 as Position);
+  assert.deepEqual([next(1), opened], [["2"], []]);
+  reader.seek(4 as Position);
+  assert.deepEqual(next(1), ["4"], "what was read ahead is gone");
+  reader.seek(12 as Position);
+  assert.deepEqual(next(99), ["12", "13", "14"]);
+  reader.seek(0 as Position);
+  assert.deepEqual(next(99), range(0, 15));
+  const before = sim.openHandles;
+  reader.seek(3 as Position);
+  assert.ok(sim.openHandles < before, "nothing of the former place is open");
+});
+
+Deno.test("P7: what can be read of a commit with a damaged entry keeps its stamp, and just that commit is set aside", async () => {
+  // In the middle of a sealed segment, at its end, and at the end of the live one.
+  for (const index of [1, 2, 8]) {
+    const sim = new SimWorld(1);
+    const trial = await timed(sim);
+    const before = stamps(trial.read());
+    const { path, offset, records, header } = commitsOf(sim)[index]!;
+    sim.flipByte(path, records.at(-1)!.to - 1);
+    const lost = records.at(-1)!.position;
+    assert.deepEqual(stamps(trial.read()), before.map((stamp, i) => i === lost ? "damaged" : stamp), `commit ${index}`);
+    assert.deepEqual(copied(sim), sim.fileBytes(path).subarray(offset, offset + 48 + header.length));
+  }
+});
+
+Deno.test("P8: entries of a commit with a damaged header have the stamp of the next commit, else of the segment, else none", async () => {
+  const stampsOf = async (index: number, head = false) => {
+    const sim = new SimWorld(1);
+    const trial = await timed(sim);
+    const { path, offset, records } = commitsOf(sim)[index]!;
+    sim.flipByte(path, offset + 20);
+    if (head) sim.flipByte(path, 100);
+    const found = stamps(trial.read()).slice(records[0]!.position, records.at(-1)!.position + 1);
+    return [found, copied(sim).length, offset, sim.fileBytes(path).length] as const;
+  };
+  assert.deepEqual((await stampsOf(1))[0], ["1 1 1002", "2 1 1002"], "the next commit");
+  assert.deepEqual((await stampsOf(2))[0], ["3 1 1000", "4 1 1000"], "the segment");
+  assert.deepEqual((await stampsOf(2, true))[0], ["3 0 0", "4 0 0"], "nothing tells");
+  const [found, length, offset, size] = await stampsOf(8);
+  assert.deepEqual(found, ["13 1 1006", "14 1 1006"]);
+  assert.equal(length, size - offset, "where the damage ends in the live segment, nobody knows");
+});
+
+Deno.test("P16: of damage whose end nobody knows no more than 1 MiB is set aside", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim, { segmentBytes: 4 << 20 });
+  await trial.append("entry 0", "entry 1", "x".repeat(3 << 20));
+  const { path, offset } = commitsOf(sim)[1]!;
+  assert.ok(sim.fileBytes(path).length > offset + (2 << 20));
+  for (const commit of commitsOf(sim).slice(1)) sim.flipByte(path, commit.offset + 20);
+  trial.read();
+  assert.equal(copied(sim).length, 1 << 20);
+});
+
+Deno.test("who follows the writer looks once for what comes next, and sets nothing aside", async () => {
+  const trial = new Trial(new SimWorld(1), { segmentBytes: 1 << 20 });
+  await trial.append("entry 0");
+  let [lists, reads] = [0, 0];
+  trial.sim.watch = (call) => {
+    if (call === "list") lists++;
+    if (call === "read") reads++;
+  };
+  const reader = trial.reader();
+  reader.next(all);
+  for (let i = 1; i <= 50; i++) {
+    await trial.append(`entry ${i}`);
+    assert.deepEqual(numbers(reader.next(all)), [String(i)]);
+  }
+  assert.equal(lists, 1);
+  assert.ok(reads < 60, `${reads} reads for 51 commits`);
+  assert.deepEqual(quarantined(trial.sim), []);
+});
+
+Deno.test("a segment that goes between the listing and the look is looked for again", async () => {
+  for (const from of [0, 4]) {
+    const sim = new SimWorld(1);
+    const trial = await fourSegments(sim);
+    sim.watch = (call, path) => {
+      if (call !== "open" || path !== segmentsOf(sim)[from === 0 ? 0 : 1]) return;
+      sim.watch = undefined;
+      trial.writer.trim(6 as Position);
+    };
+    assert.deepEqual(numbers(trial.read(from)), [`${6 - from} trimmed`, ...range(6, 12)]);
+  }
+});
+
+Deno.test("a reader has two segments open at most, also where the chain is broken or segments are empty", async () => {
+  const sim = new SimWorld(3);
+  await (await fourSegments(sim)).close();
+  for (let i = 0; i < 3; i++) {
+    const idle = new Trial(sim, small);
+    await sim.run(idle.writer.probe());
+    sim.killProcess();
+  }
+  sim.files.remove(segmentsOf(sim)[1]!);
+  sim.flipByte(segmentsOf(sim)[2]!, 40);
+  const last = new Trial(sim, small);
+  await last.append("entry 12");
+  for (const from of [0, 3, 12]) {
+    const before = sim.openHandles;
+    const reader = last.reader(from);
+    for (
+      let items = reader.next({ count: 1, bytes: 1 });
+      items.length > 0;
+      items = reader.next({ count: 1, bytes: 1 })
+    ) {
+      assert.ok(sim.openHandles <= before + 2);
+    }
+    reader.close();
+    assert.equal(sim.openHandles, before, `from ${from}`);
+  }
+});
+
+Deno.test("P11: positions that a start had to leave out are damaged, and nothing is set aside for them", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  await trial.append("entry 0", "entry 1");
+  const cursor = trial.cursor("out");
+  cursor.advance(5 as Position, { taken: 5 });
+  cursor.sync();
+  await trial.close();
+  const again = new Trial(sim);
+  await again.append("entry 5");
+  assert.deepEqual(numbers(again.read()), ["0", "1", "3 damaged", "5"]);
+  assert.deepEqual(quarantined(sim), []);
+});
+
+Deno.test("a segment that ends with a commit without messages is no damage", async () => {
+  const sim = new SimWorld(1);
+  for (let life = 0; life < 2; life++) {
+    const trial = new Trial(sim);
+    await trial.append(`entry ${life}`);
+    await sim.run(20_000);
+    await sim.run(trial.writer.probe());
+    await trial.close();
+  }
+  assert.deepEqual(numbers(new Trial(sim).read()), ["0", "1"]);
+  assert.deepEqual(quarantined(sim), []);
+});
+
+Deno.test("who has far to go reads many commits at once", async () => {
+  const trial = new Trial(new SimWorld(1), { segmentBytes: 1 << 20 });
+  for (let i = 0; i < 50; i++) await trial.append(`entry ${i}`);
+  let reads = 0;
+  trial.sim.watch = (call) => void (reads += call === "read" ? 1 : 0);
+  assert.equal(trial.read().length, 50);
+  assert.ok(reads < 8, `${reads} reads`);
+});
+
+Deno.test("P5: of damage just before the watermark no more is taken than up to the commit that stands there", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  await trial.append("entry 0", "entry 1", "entry 2");
+  const [, second] = commitsOf(sim);
+  sim.flipByte(second!.path, second!.offset + 20);
+  const mark = new LocalWatermark();
+  mark.raise(2 as Position, 1);
+  const reader = new SegmentReader(trial.world, dir, trial.node, 0 as Position, mark);
+  assert.deepEqual(numbers(reader.next(all)), ["0", "1"]);
+  assert.equal(copied(sim).length, commitsOf(sim).length === 1 ? second!.header.length + 48 : 0);
+});
+
+Deno.test("a next segment that goes between the listing and the look is looked for again", async () => {
+  const sim = new SimWorld(1);
+  const trial = await fourSegments(sim);
+  const [, second] = segmentsOf(sim);
+  sim.watch = (call, path) => {
+    if (call !== "open" || path !== second) return;
+    sim.watch = undefined;
+    trial.writer.trim(6 as Position);
+  };
+  const items = trial.read();
+  let next = 0;
+  for (const item of items) {
+    assert.ok("bytes" in item || item.why === "trimmed");
+    assert.equal(item.position, next);
+    next += item.count;
+  }
+  assert.deepEqual([next, quarantined(sim)], [12, []]);
+});
+
+Deno.test("P8: any one damaged head costs nothing, also among segments that begin at the same position", async () => {
+  for (let seed = 0; seed < 5; seed++) {
+    const sim = new SimWorld(seed);
+    await (await fourSegments(sim)).close();
+    for (let i = 0; i < 2; i++) {
+      const idle = new Trial(sim, small);
+      await sim.run(idle.writer.probe());
+      sim.killProcess();
+    }
+    const last = new Trial(sim, small);
+    for (let i = 12; i < 18; i++) await last.append(`entry ${i}`.padEnd(60, "x"));
+    await last.close();
+    for (const path of segmentsOf(sim)) {
+      sim.flipByte(path, 40);
+      const trial = new Trial(sim, small);
+      for (const from of [0, 12]) assert.deepEqual(numbers(trial.read(from)), range(from, 18), path);
+      await trial.close();
+      sim.flipByte(path, 40);
+    }
+  }
+});

@@ -432,3 +432,87 @@ Deno.test("P5 P10: a disk that fails both tries of the copy stops the log, and t
     assert.deepEqual(texts(again.read()), ["a", "b", "c", "d"]);
   }
 });
+
+Deno.test("P5: a log of one message, which nothing proves, is copied before anybody reads it", async () => {
+  const sim = new SimWorld(1);
+  await new Trial(sim).append("a");
+  sim.killProcess();
+  const { recovered } = new Trial(sim).writer;
+  assert.deepEqual(recovered.undecided?.records.map(({ bytes }) => new TextDecoder().decode(bytes)), ["a"]);
+});
+
+Deno.test("P7: with its file lost the epoch goes on from what the segments say, damaged heads or not", async () => {
+  const sim = new SimWorld(1);
+  for (let life = 0; life < 3; life++) {
+    const trial = new Trial(sim);
+    await trial.append(`life ${life}`);
+    await trial.close();
+  }
+  sim.files.remove("data/epoch");
+  assert.equal(new Trial(sim).writer.recovered.epoch, 3);
+  sim.killProcess();
+  for (const path of segmentsOf(sim)) sim.flipByte(path, 40);
+  assert.equal(new Trial(sim).writer.recovered.epoch, 0);
+});
+
+Deno.test("P8: what a start finds is told in the order of the log, and a damaged head is set aside whole", async () => {
+  const sim = new SimWorld(1);
+  const paths = await fourSegments(sim);
+  for (const path of paths.slice(0, 2)) sim.flipByte(path, 40);
+  sim.writeFile("data/low", bytesOf("garbage"));
+  for (const path of paths.slice(2)) sim.files.rename(path, path.replace(/\d{20}/, "0".repeat(19) + "1"));
+  const names = paths.map((path) => path.slice(logDir.length + 1));
+  const head = sim.fileBytes(paths[0]!).subarray(0, 4096);
+  const { notes } = new Trial(sim, small).writer.recovered;
+  assert.deepEqual(
+    notes.map((note) => note.replace(/: it cannot be told.*/, "")),
+    [
+      ...names.slice(2).map((name) => `1-${name.slice(-20)} is segment ${name}: it was renamed back`),
+      ...names.slice(0, 2).map((name) => `the head of segment ${name} is damaged; its commits are read all the same`),
+      'file "low" is damaged',
+    ].map((note) => note.replace(/^1-/, "00000000000000000001-")),
+  );
+  assert.deepEqual(sim.fileBytes(`data/quarantine/${names[0]}-0.bad`), head);
+});
+
+Deno.test("P8: damage in the last segment is told from front to end, and just those bytes are set aside", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  await trial.append("a", "b", "c", "d", "e");
+  await trial.close();
+  const commits = commitsOf(sim);
+  for (const at of [1, 3]) sim.flipByte(commits[at]!.path, commits[at]!.records[0]!.to - 1);
+  const bytes = sim.fileBytes(commits[1]!.path);
+  const { damages } = new Trial(sim).writer.recovered;
+  assert.deepEqual(damages.map(({ position, count }) => [position, count]), [[1, 1], [3, 1]]);
+  const name = commits[1]!.path.slice(logDir.length + 1);
+  for (const at of [1, 3]) {
+    const [from, to] = [commits[at]!.offset, commits[at + 1]!.offset];
+    assert.deepEqual(sim.fileBytes(`data/quarantine/${name}-${from}.bad`), bytes.subarray(from, to));
+  }
+});
+
+Deno.test("P11: one block that the disk does not give is told", async () => {
+  const sim = new SimWorld(1);
+  await fourSegments(sim);
+  const last = segmentsOf(sim).at(-1)!;
+  let reads = 0;
+  sim.watch = (call, path) => {
+    // The second look at it is the one for its end; there the first try fails, and then the second block.
+    if (call !== "read" || path !== last) return;
+    reads++;
+    if (reads === 3) sim.failNth(1, "EIO", { kinds: ["read"] });
+    if (reads === 5) sim.failNth(1, "EIO", { kinds: ["read"] });
+  };
+  const { notes } = new Trial(sim, small).writer.recovered;
+  assert.ok(notes.some((note) => note.includes("the disk does not give all of segment")), notes.join("; "));
+});
+
+Deno.test("a last commit without messages is not copied, for nobody was told that anything is kept", async () => {
+  const sim = new SimWorld(1);
+  await sim.run(new Trial(sim).writer.probe());
+  sim.killProcess();
+  const segments = segmentsOf(sim).length;
+  const { writer } = new Trial(sim);
+  assert.deepEqual([writer.recovered.undecided, segmentsOf(sim).length], [undefined, segments]);
+});

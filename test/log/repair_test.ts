@@ -5,14 +5,18 @@ import {
   LocalWatermark,
   mendings,
   openCursor,
+  peekMark,
   type Position,
   SegmentWriter,
   verify,
 } from "../../src/log/mod.ts";
 import { peekCursor } from "../../src/log/cursor.ts";
+import { readNumber } from "../../src/log/directory.ts";
+import { peekSlots, Slots } from "../../src/log/slots.ts";
 import { readOnly } from "../../src/os/read_only.ts";
 import { SimWorld } from "../sim/world.ts";
 import { filled, type Filling, segmentsOf } from "./filled.ts";
+import { commitsOf, imageOf, simWith } from "./trial.ts";
 
 const twelve: Filling = { commits: Array.from({ length: 12 }, () => 2), bytes: 9000, cursors: { bus: 20, out: 24 } };
 
@@ -183,4 +187,256 @@ Deno.test("a repair that is cut off anywhere can be done again", async () => {
     assert.deepEqual(left, [], `call ${call}`);
     if (done) return;
   }
+});
+
+/** The last commit loses its last byte. */
+function tear(sim: SimWorld, dir = "data"): void {
+  const path = segmentsOf(sim, dir).at(-1)!;
+  sim.flipByte(path, sim.fileBytes(path).findLastIndex((byte) => byte !== 0));
+}
+function mendAll(sim: SimWorld): void {
+  for (const mending of mendings(sim.files, "data")) mending.apply(sim);
+}
+/** What `damage` did to a file, and what repair kept of it in the quarantine, under which name. */
+async function kept(
+  file: string,
+  damage: (sim: SimWorld) => void,
+): Promise<{ names: string[]; before: Uint8Array; copy: Uint8Array }> {
+  const sim = new SimWorld(1);
+  await filled(sim, twelve);
+  damage(sim);
+  const before = sim.fileBytes(`data/${file}`);
+  mendAll(sim);
+  const names = sim.filesUnder("data/quarantine").filter((path) => /-\d+-[0-9a-f]{8}\.bad$/.test(path));
+  assert.equal(sim.openHandles, 0, "no file is left open");
+  return { names, before, copy: sim.fileBytes(names[0]!) };
+}
+
+Deno.test("P9 whatever repair writes anew is first kept whole, under the name that FORMAT.md gives", async () => {
+  for (const file of ["node", "mark", "epoch", "cursors/bus"]) {
+    const { names, before, copy } = await kept(file, (sim) => sim.writeFile(`data/${file}`, new Uint8Array([9, 8, 7])));
+    assert.match(names.join(), new RegExp(`^data/quarantine/${file.replace(/.*\//, "")}-0-[0-9a-f]{8}\\.bad$`));
+    assert.deepEqual(copy, before);
+  }
+});
+
+Deno.test("P9 what is cut off is kept from the byte where it is cut, and the cut is durable", async () => {
+  for (let seed = 0; seed < 8; seed++) {
+    const sim = new SimWorld(seed);
+    await filled(sim, { ...twelve, commits: [...twelve.commits!, 2], stepMs: 0, killed: true });
+    tear(sim);
+    const path = segmentsOf(sim).at(-1)!;
+    const before = sim.fileBytes(path);
+    const [tail] = mendings(sim.files, "data");
+    const at = Number(/at byte (\d+):/.exec(tail!.text)![1]);
+    assert.match(tail!.text, new RegExp(`\\(${before.length - at} bytes\\)`));
+    tail!.apply(sim);
+    assert.equal(sim.openHandles, 0);
+    sim.cutPower();
+    assert.deepEqual(sim.fileBytes(path), before.subarray(0, at));
+    const copy = sim.filesUnder("data/quarantine").find((name) => name.includes(`.seg-${at}-`))!;
+    assert.deepEqual(sim.fileBytes(copy), before.subarray(at));
+  }
+});
+
+/** A directory without the place for what is set aside. */
+async function withoutQuarantine(damage: (sim: SimWorld) => void): Promise<(seed: number) => SimWorld> {
+  const source = new SimWorld(1);
+  await filled(source, { commits: [1], cursors: { bus: 1 } });
+  damage(source);
+  const image = imageOf(source);
+  return (seed) => simWith(image, seed);
+}
+/** Cuts the power after each call of the first mending. */
+function cutEverywhere(make: (seed: number) => SimWorld, check: (sim: SimWorld, where: string) => void): void {
+  for (let call = 1, done = false; !done; call++) {
+    for (let seed = 0; seed < 10; seed++) {
+      const sim = make(seed);
+      const [mending] = mendings(sim.files, "data");
+      sim.stopAt(call);
+      try {
+        mending!.apply(sim.boot());
+      } catch (problem) {
+        if (!sim.stopped) throw problem;
+      }
+      done = !sim.stopped;
+      sim.cutPower();
+      check(sim, `seed ${seed}, call ${call}`);
+    }
+  }
+}
+
+Deno.test("P9 a copy is durable before anything is changed, even where there was no quarantine yet", async () => {
+  for (const file of ["node", "mark", "epoch", "cursors/bus"]) {
+    const path = `data/${file}`;
+    const make = await withoutQuarantine((sim) => sim.writeFile(path, new Uint8Array(8192).fill(5)));
+    cutEverywhere(make, (sim, where) => {
+      const copies = sim.filesUnder("data/quarantine").filter((path) => path.endsWith(".bad"));
+      const isWhole = (path: string) =>
+        sim.fileBytes(path).length === 8192 && sim.fileBytes(path).every((byte) => byte === 5);
+      assert.ok(isWhole(path) || copies.some(isWhole), `${file}, ${where}`);
+    });
+  }
+});
+
+Deno.test("P9 a file that is moved to the quarantine is there or where it was, even where there was none yet", async () => {
+  const id = "00000000000000aa";
+  const header = { node: "00000000deadbeef", segment: id, base: 24 as Position, epoch: 1, sequence: 1, created: 0 };
+  const bytes = encodeSegmentHeader(header);
+  const make = await withoutQuarantine((sim) => sim.writeFile(`data/log/${segmentName(24, id)}`, bytes));
+  cutEverywhere(make, (sim, where) => {
+    const places = ["data/log", "data/quarantine"].flatMap((dir) => sim.filesUnder(dir));
+    const found = places.filter((path) => path.includes(id));
+    assert.ok(found.some((path) => sim.fileBytes(path).length === bytes.length), where);
+  });
+});
+
+Deno.test("P9 the node's id comes from the cursors where no segment tells, if they agree", async () => {
+  const sim = new SimWorld(1);
+  await filled(sim, twelve);
+  const node = peekCursor(sim.files, "data", "bus")!.node;
+  for (const path of [...segmentsOf(sim), "data/node", "data/mark"]) sim.files.remove(path);
+  const texts = () => mendings(sim.files, "data").filter(({ file }) => file === "node").map(({ text }) => text);
+  assert.deepEqual(texts(), [`it is written anew: ${node}, as the cursors say`]);
+  const nowhere = 0 as Position;
+  openCursor(sim, "data", "else", "00000000deadbeef", { fresh: nowhere, lost: nowhere }).close();
+  assert.deepEqual(texts(), [], "they do not agree");
+  for (const path of sim.filesUnder("data/cursors")) sim.files.remove(path);
+  assert.deepEqual(mendings(sim.files, "data"), [], "there is nothing to go by");
+});
+
+Deno.test("P9 the node's id comes from the segments, and repair says so", async () => {
+  const { text } = await repaired((sim) => sim.files.remove("data/node"));
+  assert.match(text[0]!, /^it is written anew: [0-9a-f]{16}, as the segments say$/);
+});
+
+/** A log to which `put` added files, mended and then cut from power; what its directories hold. */
+async function strayed(put: (sim: SimWorld) => void, seed: number) {
+  const sim = new SimWorld(seed);
+  await filled(sim, twelve);
+  put(sim);
+  const found = mendings(sim.files, "data");
+  for (const mending of found) mending.apply(sim);
+  sim.cutPower();
+  const names = (dir: string) => sim.filesUnder(dir).map((path) => path.slice(path.lastIndexOf("/") + 1));
+  return {
+    text: found.map(({ text }) => text),
+    log: names("data/log"),
+    aside: names("data/quarantine"),
+    segments: segmentsOf(sim),
+  };
+}
+
+Deno.test("P9 a segment is under its right name, or in the quarantine, for good", async () => {
+  const foreign = segmentName(24, "00000000000000aa");
+  const header = {
+    node: "00000000deadbeef",
+    segment: "00000000000000aa",
+    base: 24 as Position,
+    epoch: 1,
+    sequence: 1,
+    created: 0,
+  };
+  for (let seed = 0; seed < 8; seed++) {
+    const other = await strayed((sim) => sim.writeFile(`data/log/${foreign}`, encodeSegmentHeader(header)), seed);
+    assert.deepEqual(other.text, ["another node's: it is moved to quarantine/"]);
+    assert.match(other.aside.join(), new RegExp(`^${foreign}-[0-9a-f]{8}\\.bad$`));
+    assert.ok(!other.log.includes(foreign));
+    const copied = await strayed(
+      (sim) => sim.copyFile(segmentsOf(sim)[0]!, `data/log/${segmentName(25, "00000000000000bb")}`),
+      seed,
+    );
+    assert.deepEqual(copied.text, ["a copy: it is moved to quarantine/"]);
+    assert.match(copied.aside.join(), /^0{18}25-00000000000000bb\.seg-[0-9a-f]{8}\.bad$/);
+    let right = "";
+    const renamed = await strayed((sim) => {
+      right = segmentsOf(sim)[3]!.slice("data/log/".length);
+      sim.files.rename(`data/log/${right}`, `data/log/${segmentName(99, right.slice(-20, -4))}`);
+    }, seed);
+    assert.deepEqual(renamed.text, [`it gets its name back: ${right}`]);
+    assert.ok(renamed.log.includes(right));
+  }
+});
+
+Deno.test("P9 what repair changes in a log of dead letters is kept in the directory's own quarantine", async () => {
+  const sim = new SimWorld(1);
+  await filled(sim, { commits: [1, 1], cursors: {} });
+  sim.copyFile("data/node", "data/dead/bus/node");
+  await filled(sim, { dir: "data/dead/bus", commits: [2, 2], cursors: {}, stepMs: 0, killed: true });
+  tear(sim, "data/dead/bus");
+  sim.truncateFile("data/dead/bus/epoch", 1);
+  assert.deepEqual(mendings(sim.files, "data").map(({ file }) => file.replace(/\d+-[0-9a-f]{16}/, "*")), [
+    "dead/bus/log/*.seg",
+    "dead/bus/epoch",
+    "dead/bus/mark",
+  ]);
+  mendAll(sim);
+  const names = sim.filesUnder("data/quarantine").map((path) =>
+    path.replace(/.*\//, "").replace(/-[0-9a-f]{16}|^0+/g, "")
+  );
+  assert.ok(names.some((name) => /^epoch-0-/.test(name)), names.join());
+  assert.ok(names.some((name) => /\.seg-\d+-/.test(name)), names.join());
+  assert.deepEqual(sim.filesUnder("data/dead/bus/quarantine").filter((path) => path.includes("-0-")), []);
+});
+
+Deno.test("P11 a mark that is written anew goes as far as the last commit but one of the last segment", async () => {
+  const sim = new SimWorld(1);
+  await filled(sim, { ...twelve, cursors: { bus: 20 } });
+  sim.truncateFile("data/mark", 0);
+  const [before, last] = commitsOf(sim).slice(-2);
+  const [mending] = mendings(sim.files, "data");
+  assert.equal(mending!.text, "it is written anew: the log was durable up to 22 at least");
+  mending!.apply(sim);
+  const { destinations, ...mark } = peekMark(sim.files, "data")!;
+  const segment = last!.path.slice(-20, -4);
+  assert.deepEqual(mark, { position: 22, segment, offset: last!.offset, chain: before!.header.crc });
+  assert.deepEqual([...destinations.values()], [20]);
+});
+
+Deno.test("the epoch is written anew only where segments tell a later one", async () => {
+  const sim = new SimWorld(1);
+  await filled(sim, { commits: [], cursors: {} });
+  for (const path of [...segmentsOf(sim), "data/epoch"]) if (sim.files.exists(path)) sim.files.remove(path);
+  assert.deepEqual(mendings(sim.files, "data").filter(({ file }) => file === "epoch"), []);
+  const silent = await repaired((sim) => {
+    for (const path of segmentsOf(sim)) sim.flipByte(path, 40);
+    sim.truncateFile("data/epoch", 0);
+  });
+  assert.ok(!silent.files.includes("epoch"), "no head tells");
+});
+
+Deno.test("where the log begins is written anew when its file is damaged", async () => {
+  const { files, text, sim } = await repaired((sim) => {
+    sim.files.remove(segmentsOf(sim)[0]!);
+    sim.writeFile("data/low", new Uint8Array([1]));
+  });
+  assert.deepEqual([files, text], [["low"], [
+    "it is written anew: 6, where the log begins; messages 0 to 5 are given up",
+  ]]);
+  assert.equal(readNumber(sim.files, "data/low"), 6);
+});
+
+Deno.test("P9 a lost cursor that no mark remembers begins with the oldest message that is left", async () => {
+  const { sim } = await repaired((sim) => {
+    sim.files.remove(segmentsOf(sim)[0]!);
+    sim.files.remove("data/mark");
+    sim.truncateFile("data/cursors/bus", 5);
+  });
+  assert.equal(peekCursor(sim.files, "data", "bus")!.position, 6);
+});
+
+Deno.test("P2 a cursor whose counts do not add up begins a new generation where it stands", async () => {
+  const { sim, files, left, text } = await repaired((sim) => {
+    const payload = peekSlots(sim.files, "data/cursors/bus")!;
+    payload[16]! += 1; // where the generation began
+    const { slots } = Slots.open(sim.files, "data/cursors", "bus");
+    slots.put(payload);
+    slots.close();
+  });
+  assert.deepEqual([files, left], [["cursors/bus"], []]);
+  assert.match(text[0]!, /^its counts do not add up: .* at 20$/);
+  const { generation, start, position, counts } = peekCursor(sim.files, "data", "bus")!;
+  assert.deepEqual([generation, start, position, counts.taken], [2, 20, 20, 0]);
+  assert.match(sim.filesUnder("data/quarantine").join(), /bus-0-[0-9a-f]{8}\.bad/);
+  assert.equal(sim.openHandles, 0);
 });

@@ -29,6 +29,8 @@ Deno.test("P13: what everybody has passed stays until it is old, or the log is t
   assert.equal(free(5), undefined);
   assert.equal(free(5, { at: now + 22 * 3_600_000 }), 10, "the second segment was made more than a day ago");
   assert.equal(free(5, { at: now + 20 * 3_600_000 }), undefined);
+  assert.equal(free(5, { at: now + 21 * 3_600_000 }), undefined, "a day ago, not more");
+  assert.equal(free(5, { at: now + 21 * 3_600_000 + 1 }), 10);
   assert.equal(free(5, { retainBytes: 500 }), undefined);
   assert.equal(free(5, { retainBytes: 499 }), 10);
 });

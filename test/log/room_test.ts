@@ -16,6 +16,7 @@ Deno.test("P12: on a small disk segments are a power of two below a 64th of what
 
 Deno.test("P12: on a small disk less is kept back, but never less than two segments", () => {
   assert.equal(roomFor(1600 * mib, wanted).reserveBytes, 100 * mib);
+  assert.equal(roomFor(1600 * mib + 15, wanted).reserveBytes, 100 * mib, "whole bytes, and not one too many");
   assert.equal(roomFor(16 * mib, wanted).reserveBytes, 2 * mib);
   assert.equal(roomFor(0, wanted).reserveBytes, 2 * mib);
 });

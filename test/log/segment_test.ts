@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
 import { Commit } from "../../src/log/commit.ts";
 import { encodeSegmentHeader, firstCommitAt, Salt, segmentName } from "../../src/log/format.ts";
 import type { Position } from "../../src/log/mod.ts";
-import { Segment } from "../../src/log/segment.ts";
+import { NewerFormat, Segment } from "../../src/log/segment.ts";
+import type { Files, OpenFile } from "../../src/os/world.ts";
 import { SimWorld } from "../sim/world.ts";
 import { bytesOf, commitsOf, logDir, segmentsOf, texts, Trial } from "./trial.ts";
 
@@ -84,7 +86,7 @@ Deno.test("headerAfter finds the next commit over any distance, and only one tha
     assert.equal(find(end, longer.length, 3), at, `${distance} bytes further`);
     assert.equal(find(end, longer.length, 7), at);
     assert.equal(find(end, longer.length, 8), undefined);
-    assert.equal(find(end, at + 47, 3), undefined);
+    assert.deepEqual([find(end, at + 47, 3), find(end, at + 48, 3)], [undefined, at]);
     assert.equal(find(at, longer.length, 3), undefined, "not the one it begins at");
     assert.equal(find(at - 8, longer.length, 3), at);
     segment.close();
@@ -139,4 +141,180 @@ Deno.test("of segments with one base, the one that holds messages comes last, wh
     return opened(sim).order;
   });
   assert.deepEqual(orders, [5, 5, -1, Infinity]);
+});
+
+/** One segment's file in a world in which `act` stands before every read and close. */
+function watched(bytes: Uint8Array, act: Partial<Pick<OpenFile, "read" | "close">> = {}): Segment {
+  const sim = new SimWorld(1);
+  const name = segmentName(0, "00000000000000aa");
+  sim.writeFile(`${logDir}/${name}`, bytes);
+  const open = (path: string): OpenFile => {
+    const file = sim.files.open(path);
+    return {
+      read: (at, into) => act.read?.(at, into) || file.read(at, into),
+      write: (at, bytes) => file.write(at, bytes),
+      sync: () => file.sync(),
+      truncate: (size) => file.truncate(size),
+      size: () => file.size(),
+      close: () => {
+        act.close?.();
+        file.close();
+      },
+    };
+  };
+  const files = { open, exists: () => true } as unknown as Files;
+  return Segment.open(files, logDir, name);
+}
+function trouble(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+Deno.test("P16: who has far to go reads more and more at a time, up to 256 KiB, and begins small again after a refresh", () => {
+  const read: number[] = [];
+  const bytes = new Uint8Array(2 << 20).fill(7);
+  const segment = watched(bytes, { read: (_, into) => (read.push(into.length), 0) });
+  read.length = 0;
+  for (let at = 0; at < bytes.length; at += 4096) assert.equal(segment.view(at, 4096).length, 4096);
+  const kib = read.map((length) => length / 1024);
+  assert.deepEqual(kib, [16, 32, 64, 128, 256, 256, 256, 256, 256, 256, 256, 256]);
+  segment.refresh();
+  read.length = 0;
+  segment.view(4096, 8);
+  segment.view(4096, 16_384);
+  assert.deepEqual(read, [16_384], "and nothing is read twice");
+});
+
+Deno.test("a view of any place and length is what the file holds, from the first byte on", () => {
+  const bytes = Uint8Array.from({ length: 5000 }, (_, i) => 1 + i % 251);
+  for (const [at, length] of [[0, 1], [1, 1], [0, 5000], [4999, 1], [4999, 2], [17, 0]] as const) {
+    const segment = watched(bytes);
+    assert.deepEqual(segment.view(at, length), bytes.subarray(at, at + length));
+    segment.refresh();
+    assert.deepEqual(segment.view(at, length), bytes.subarray(at, at + length));
+  }
+});
+
+Deno.test("P8: of blocks that the disk will not give, just those are zeros, and each is counted", () => {
+  const bytes = new Uint8Array(3 * 4096 + 100).fill(7);
+  const failing = (...blocks: readonly number[]) => {
+    let first = true;
+    const segment = watched(bytes, {
+      read(at, into) {
+        const all = into.length > 4096;
+        if (all ? !first : !blocks.includes(at / 4096)) return 0;
+        first &&= !all;
+        into.fill(99, 0, Math.min(5, into.length)); // what the disk gave before it failed
+        throw trouble("EIO");
+      },
+    });
+    segment.unreadable = 0; // its head was read
+    const seen = segment.view(0, bytes.length + 10);
+    const lost = Array.from({ length: 4 }, (_, i) => i).filter((block) => seen[block * 4096] === 0);
+    for (const [i, byte] of seen.entries()) {
+      assert.equal(byte, lost.includes(Math.floor(i / 4096)) ? 0 : 7, `byte ${i}`);
+    }
+    return [seen.length, segment.unreadable, ...lost];
+  };
+  assert.deepEqual(failing(), [bytes.length, 0]);
+  assert.deepEqual(failing(1), [bytes.length, 1, 1]);
+  assert.deepEqual(failing(0, 3), [bytes.length, 2, 0, 3]);
+  assert.deepEqual(failing(0, 1, 2, 3), [bytes.length, 4, 0, 1, 2, 3]);
+});
+
+Deno.test("P8: where the disk fails at the end of the file, nothing is read beyond that", () => {
+  let failing = false;
+  const segment = watched(new Uint8Array(8192).fill(7), {
+    read() {
+      if (failing) throw trouble("EIO");
+      return 0;
+    },
+  });
+  failing = true;
+  assert.equal(segment.view(8092, 4096).length, 100);
+  assert.equal(segment.view(9000, 4096).length, 0);
+  const before = segment.unreadable;
+  assert.equal(segment.view(0, 8192).length, 8192);
+  assert.equal(segment.unreadable - before, 2);
+});
+
+Deno.test("what is no failure of the disk is not taken for one", () => {
+  for (const failAt of [1, 2]) {
+    let reads = -1; // the head
+    const segment = watched(new Uint8Array(8192), {
+      read() {
+        if (++reads === failAt) throw trouble("EINTR");
+        if (reads === 1) throw trouble("EIO");
+        return 0;
+      },
+    });
+    assert.throws(() => segment.view(0, 8192), { code: "EINTR" });
+  }
+  const closing = (problem: Error) => {
+    const segment = watched(new Uint8Array(8192), {
+      close() {
+        throw problem;
+      },
+    });
+    segment.close();
+  };
+  closing(trouble("EIO"));
+  assert.throws(() => closing(new TypeError("a mistake")), TypeError);
+});
+
+Deno.test("P18: a segment of a later version is not kept open", () => {
+  const id = "00000000000000aa";
+  const sim = new SimWorld(1);
+  const bytes = encodeSegmentHeader({ node: id, segment: id, base: 3 as Position, epoch: 1, sequence: 5, created: 0 });
+  new DataView(bytes.buffer).setUint16(10, 2, true);
+  const head = crc32(bytes.subarray(0, 12), new Salt(id).at(0));
+  new DataView(bytes.buffer).setUint32(12, crc32(bytes.subarray(16), head), true);
+  sim.writeFile(`${logDir}/${segmentName(3, id)}`, bytes);
+  assert.throws(() => opened(sim), NewerFormat);
+  assert.equal(sim.openHandles, 0);
+});
+
+Deno.test("the chain of a file that is too short for a header begins at 0", () => {
+  for (const length of [0, 12, 15]) assert.equal(watched(new Uint8Array(length).fill(7)).chainStart(), 0);
+  assert.equal(watched(new Uint8Array(16).fill(7)).chainStart(), 0x07070707);
+});
+
+Deno.test("a commit that goes beyond the limit, or beyond the file, is none", async () => {
+  const sim = new SimWorld(1);
+  const { path, end } = await killed(sim);
+  const { offset } = commitsOf(sim).at(-1)!;
+  const segment = opened(sim, path);
+  assert.deepEqual([segment.commitAt(offset, end)?.next, segment.commitAt(offset, end - 1)], [end, undefined]);
+  sim.truncateFile(path, end - 8);
+  segment.refresh();
+  assert.equal(segment.commitAt(offset, Infinity), undefined);
+  assert.notEqual(segment.headerAt(offset), undefined);
+});
+
+Deno.test("headerAfter finds what ends at the limit, takes nothing that is not aligned, and ends with the file", async () => {
+  const sim = new SimWorld(1);
+  const { path, id, end } = await killed(sim);
+  const segment = opened(sim, path);
+  const find = (limit: number) => segment.headerAfter(end, limit, 3 as Position)?.offset;
+  put(sim, path, end + 12, commitFor(id, end + 12, 3));
+  assert.equal(find(segment.size()), undefined);
+  assert.equal(find(2 ** 45), undefined);
+  put(sim, path, end + 80, commitFor(id, end + 80, 3));
+  segment.refresh();
+  assert.deepEqual([find(end + 80 + 47), find(end + 80 + 48), find(2 ** 45)], [undefined, end + 80, end + 80]);
+});
+
+Deno.test("a segment in which nothing but probes stands is empty", () => {
+  const id = "00000000000000aa";
+  const sim = new SimWorld(1);
+  const probe = new Commit();
+  probe.first = 3 as Position;
+  const bytes = new Uint8Array(8192);
+  for (const at of [firstCommitAt, firstCommitAt + 48]) {
+    bytes.set(probe.seal({ salt: new Salt(id), offset: at, chain: 0 }, 0, 1).bytes, at);
+  }
+  sim.writeFile(`${logDir}/${segmentName(3, id)}`, bytes);
+  assert.deepEqual([opened(sim).isEmpty(), opened(sim).order], [true, -1]);
+  bytes.set(commitFor(id, firstCommitAt + 96, 3), firstCommitAt + 96);
+  sim.writeFile(`${logDir}/${segmentName(3, id)}`, bytes);
+  assert.deepEqual([opened(sim).isEmpty(), opened(sim).order], [false, Infinity]);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { peekSlots, slotPayloadMax, Slots } from "../../src/log/slots.ts";
+import { crc32 } from "node:zlib";
+import { peekSlots, slotPayloadMax, Slots, slotStates } from "../../src/log/slots.ts";
 import { SimWorld } from "../sim/world.ts";
 import { codeOf } from "../../src/os/world.ts";
 
@@ -146,5 +147,58 @@ Deno.test("a slot that the disk will not give any more is a damaged one", () => 
 
 Deno.test("a payload that is too long is refused", () => {
   const { slots } = opened(new SimWorld(1));
-  assert.throws(() => slots.put(new Uint8Array(slotPayloadMax + 1)), RangeError);
+  assert.throws(() => slots.put(new Uint8Array(slotPayloadMax + 1)), /its payload is too long/);
+});
+
+Deno.test("P9: one damaged slot and one in which nothing was ever put are a damaged file", () => {
+  for (const damaged of [0, 1]) {
+    const sim = new SimWorld(1);
+    const bytes = new Uint8Array(2 * slotBytes);
+    bytes[damaged * slotBytes + 100] = 1;
+    sim.writeFile(path, bytes);
+    assert.equal(opened(sim).state, "damaged");
+    assert.deepEqual(slotStates(sim.files, path), damaged === 0 ? ["damaged", "blank"] : ["blank", "damaged"]);
+  }
+});
+
+Deno.test("the states of both slots are told, without leaving the file open", () => {
+  const sim = filled("a");
+  assert.deepEqual(slotStates(sim.files, path), ["blank", "whole"]);
+  assert.equal(slotStates(sim.files, "d/nowhere"), undefined);
+  assert.equal(sim.openHandles, 0);
+});
+
+Deno.test("P9: a slot without its magic, or whose length cannot be, is none though its checksum is right", () => {
+  const sim = filled("a", "b");
+  damage(sim, 0);
+  assert.equal(said(opened(sim)), "a");
+  const last = (length: number) => {
+    const bytes = filled("a", "b").fileBytes(path);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(16, length, true);
+    view.setUint32(4, crc32(bytes.subarray(8, slotBytes), crc32("cursor", 0)), true);
+    const sim = new SimWorld(1);
+    sim.writeFile(path, bytes);
+    return opened(sim).last!.length;
+  };
+  assert.deepEqual([last(1), last(slotPayloadMax), last(slotPayloadMax + 1)], [1, slotPayloadMax, 1]);
+});
+
+Deno.test("P12: both slots of a new file are there after a power cut", () => {
+  for (let seed = 0; seed < 30; seed++) {
+    const sim = new SimWorld(seed);
+    opened(sim);
+    sim.cutPower();
+    assert.equal(opened(sim).state, "blank", `seed ${seed}`);
+  }
+});
+
+Deno.test("P9: a file that cannot be opened or read for the moment is not taken for a missing or damaged one", () => {
+  const sim = filled("a", "b");
+  for (const act of [() => peekSlots(sim.files, path), () => slotStates(sim.files, path), () => opened(sim)]) {
+    sim.failNth(1, "EMFILE", { kinds: ["open"] });
+    assert.throws(act, { code: "EMFILE" });
+    sim.failNth(1, "EINTR", { kinds: ["read"] });
+    assert.throws(act, { code: "EINTR" });
+  }
 });

@@ -72,3 +72,25 @@ Deno.test("stat counts dead letters by destination", async () => {
   await filled(sim, { dir: "data/dead/bus", commits: [1, 1, 1] });
   assert.deepEqual(stat(readOnly(sim).files, "data").dead.map(({ name }) => name), ["bus"]);
 });
+
+Deno.test("stat begins with the oldest segment that is left, and who has had all has nothing pending", async () => {
+  const sim = new SimWorld(1);
+  await filled(sim, { commits: [2, 2, 2, 2], bytes: 9000, cursors: { bus: 8 } });
+  sim.files.remove(segmentsOf(sim)[0]!);
+  const { start, end, destinations } = stat(readOnly(sim).files, "data");
+  assert.deepEqual([start, end, destinations[0]!.pending], [6, 8, 0]);
+});
+
+Deno.test("stat leaves no file open, and goes by a segment that is freed meanwhile", async () => {
+  const sim = new SimWorld(1);
+  await filled(sim, { commits: [2, 2, 2, 2], bytes: 9000 });
+  sim.writeFile("data/quarantine/x.bad", new Uint8Array(10));
+  const [first] = segmentsOf(sim);
+  sim.watch = (call, path) => {
+    if (call !== "exists" || path !== first) return;
+    sim.watch = undefined;
+    sim.files.remove(first!);
+  };
+  assert.deepEqual(stat(readOnly(sim).files, "data").segments.map(({ base }) => base), [6]);
+  assert.equal(sim.openHandles, 0);
+});

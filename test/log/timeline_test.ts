@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { encodeSegmentHeader, segmentName } from "../../src/log/format.ts";
 import { parsePoint, type Position, positionOf, Timeline } from "../../src/log/mod.ts";
 import { SimWorld } from "../sim/world.ts";
 import { filled, segmentsOf } from "./filled.ts";
@@ -57,6 +58,8 @@ Deno.test("M3.2 a point is a position, a time, a while ago, oldest or now", asyn
     ["2h", { time: now - 7_200_000 }],
     ["1.5d", { time: now - 129_600_000 }],
     ["250ms", { time: now - 250 }],
+    ["90s", { time: now - 90_000 }],
+    ["5m", { time: now - 300_000 }],
     ["2026-03-01T12:00:00Z", { time: now }],
     ["2026-03-01 13:00:00.5+01:00", { time: now + 500 }],
     ["oldest", "oldest"],
@@ -71,4 +74,24 @@ Deno.test("M3.2 a point is a position, a time, a while ago, oldest or now", asyn
   const { timeline: line, begin } = await timeline();
   const places = ["oldest", "now", "7", `${(now - begin - 4000) / 1000 + 0}s`].map((text) => parsePoint(text, now)!);
   assert.deepEqual(places.slice(0, 3).map((point) => positionOf(point, line)), [0, 24, 7]);
+});
+
+Deno.test("a segment without a message counts by when it was made, and one that says nothing is gone by", async () => {
+  const id = "00000000000000aa";
+  const empty = new SimWorld(1);
+  const header = { node: id, segment: id, base: 0 as Position, epoch: 1, sequence: 1, created: 5000 };
+  empty.writeFile(`data/log/${segmentName(0, id)}`, encodeSegmentHeader(header));
+  assert.equal(new Timeline(empty.files, "data", 0 as Position).oldestTime, 5000);
+  const { begin, sim } = await timeline();
+  sim.writeFile(segmentsOf(sim)[1]!, new Uint8Array(8192));
+  assert.equal(new Timeline(sim.files, "data", 24 as Position).at(begin + 3500), 12);
+});
+
+Deno.test("a segment that was freed meanwhile is gone by, what cannot be opened is told, and no file stays open", async () => {
+  const { timeline: line, begin, sim } = await timeline();
+  sim.files.remove(segmentsOf(sim)[0]!);
+  assert.deepEqual([line.oldestTime, line.at(begin)], [begin + 3000, 6]);
+  assert.equal(sim.openHandles, 0);
+  sim.failNth(1, "EMFILE", { kinds: ["open"] });
+  assert.throws(() => line.at(begin + 5000), { code: "EMFILE" });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeSegmentHeader, firstCommitAt, parseSegmentName, randomId, segmentName } from "../../src/log/format.ts";
 import { openCursor, type Position, type Verification, verify } from "../../src/log/mod.ts";
+import { peekSlots, Slots } from "../../src/log/slots.ts";
 import { Segment } from "../../src/log/segment.ts";
 import { headers } from "../../src/log/walk.ts";
 import { readOnly } from "../../src/os/read_only.ts";
@@ -213,4 +214,57 @@ Deno.test("a segment that retention frees while it is read is no damage", async 
   const found = verify(readOnly(sim).files, "data");
   assert.equal(sim.watch, undefined);
   assert.deepEqual(told(found), []);
+});
+
+Deno.test("M3.5 verify begins where the oldest segment does, and goes by what is no log of dead letters", async () => {
+  const found = await verified((sim) => {
+    sim.files.remove(segment(sim, 0));
+    sim.writeFile("data/dead/notes.txt", new Uint8Array(3));
+  });
+  assert.equal(found.start, 6);
+  assert.deepEqual(found.dead, {});
+});
+
+Deno.test("what is wrong with the log is told before what is wrong with dead letters", async () => {
+  const sim = new SimWorld(1);
+  await filled(sim, twelve);
+  sim.copyFile("data/node", "data/dead/bus/node");
+  await filled(sim, { dir: "data/dead/bus", cursors: {} });
+  sim.flipByte(segment(sim, 0), 40);
+  sim.flipByte(segmentsOf(sim, "data/dead/bus")[0]!, 40);
+  const files = verify(readOnly(sim).files, "data").findings.map(({ file }) => file.split("/")[0]);
+  assert.deepEqual(files, ["log", "dead"]);
+});
+
+Deno.test("a file node is told as damaged or missing, with what the segments say", async () => {
+  const damaged = await verified((sim) => sim.flipByte("data/node", 3));
+  assert.equal(damaged.findings[0]!.text, `it is damaged; the segments say ${damaged.node}`);
+  const missing = await verified((sim) => sim.files.remove("data/node"));
+  assert.equal(missing.findings[0]!.text, `it is missing; the segments say ${missing.node}`);
+  const alone = await verified((sim) => {
+    for (const path of [...segmentsOf(sim), "data/node"]) sim.files.remove(path);
+  });
+  assert.equal(alone.findings[0]!.text, "it is missing");
+});
+
+Deno.test("P11 a cursor beyond the end is told; while a node runs, only one beyond all that can be seen", async () => {
+  const torn: Filling = { ...twelve, commits: [2, 2], cursors: { bus: 4 }, stepMs: 0, killed: true };
+  const found = await verified((sim) => sim.flipByte(segment(sim, 0), 4096 + commitBytes + 5000), torn);
+  assert.deepEqual(told(found).filter((line) => line.includes("cursors")), ["damage cursors/bus - 2 2"]);
+  const running = await verified((sim) => sim.files.lock("data/LOCK", "process 7 on here"), {
+    ...torn,
+    cursors: { bus: 4, out: 5 },
+  });
+  assert.deepEqual([running.end, told(running)], [0, ["damage cursors/out - 4 1"]]);
+});
+
+Deno.test("P2 a cursor whose counts do not add up is told", async () => {
+  const found = await verified((sim) => {
+    const payload = peekSlots(sim.files, "data/cursors/bus")!;
+    payload[16]! += 1;
+    const { slots } = Slots.open(sim.files, "data/cursors", "bus");
+    slots.put(payload);
+    slots.close();
+  });
+  assert.match(found.findings[0]!.text, /^its counts do not add up: from 1, 20 verdicts, but it stands at 20$/);
 });

@@ -135,3 +135,33 @@ Deno.test("who raises cannot wait, and who follows cannot raise", () => {
   assert.throws(() => new RaisingWatermark(cells).above());
   assert.throws(() => new FollowingWatermark(cells, cells.cell).raise());
 });
+
+Deno.test("a new watermark stands at 0, in no segment", () => {
+  const mark = new LocalWatermark();
+  assert.deepEqual([mark.position, mark.segment], [0, 0]);
+});
+
+Deno.test("who waits for what is above a position is not woken by that position", async () => {
+  for (const make of [local, shared]) {
+    const { mark, raise } = make();
+    raise(5);
+    const wait = mark.above(5 as Position, new AbortController().signal);
+    assert.equal(await isSettled(wait), false);
+    raise(5);
+    assert.equal(await isSettled(wait), false);
+    raise(6);
+    await wait;
+  }
+});
+
+Deno.test("who raises sees where the watermark stands, and goes on to nudge the others when one has gone", () => {
+  const [cells, other] = [new Shared(), new Shared()];
+  const raising = new RaisingWatermark(cells);
+  const nudged: string[] = [];
+  const remove = raising.addSleeper(cells.cell, () => nudged.push("one"));
+  raising.addSleeper(other.cell, () => nudged.push("other"));
+  remove();
+  other.cell.sleep();
+  raising.raise(3 as Position, 2);
+  assert.deepEqual([raising.position, raising.segment, nudged], [3, 2, ["other"]]);
+});

@@ -12,9 +12,9 @@ interface Planted {
 export const planted: readonly Planted[] = [
   {
     name: "a commit is never synced",
-    file: "src/log/writer.ts",
-    find: "    live.file.sync();\n    this.#unsealed",
-    replace: "    this.#unsealed",
+    file: "src/log/live.ts",
+    find: "    this.#file.sync();\n    this.#goOn",
+    replace: "    this.#goOn",
   },
   {
     name: "messages are accepted before the sync",
@@ -25,16 +25,15 @@ export const planted: readonly Planted[] = [
   },
   {
     name: "the directory is not synced after a new segment got its name",
-    file: "src/log/writer.ts",
-    find: "      files.syncDir(this.#logDir);\n    } catch (problem) {",
-    replace: "    } catch (problem) {",
+    file: "src/log/live.ts",
+    find: "    files.syncDir(logDir);\n  } catch (problem) {",
+    replace: "  } catch (problem) {",
   },
   {
     name: "a failed sync is tried again on the same file",
-    file: "src/log/writer.ts",
-    find: "in a new one`,\n    );\n    this.#abandon();\n    try {\n      this.#write(commit);",
-    replace:
-      "in a new one`,\n    );\n    try {\n      this.#live?.file.sync();\n      this.#commits++;\n      if (!this.#live) this.#write(commit);",
+    file: "src/log/live.ts",
+    find: "    this.#file.sync();\n    this.#goOn",
+    replace: "    try {\n      this.#file.sync();\n    } catch {\n      this.#file.sync();\n    }\n    this.#goOn",
   },
   {
     name: "the data directory's own entry is not synced",
@@ -93,22 +92,22 @@ export const planted: readonly Planted[] = [
   },
   {
     name: "the copy of the last commit is not synced",
-    file: "src/log/writer.ts",
-    find: "      file.write(0, bytes);\n      file.sync();",
-    replace: "      file.write(0, bytes);",
+    file: "src/log/live.ts",
+    find: "    file.write(0, bytes);\n    file.sync();",
+    replace: "    file.write(0, bytes);",
   },
   {
     name: "a segment ends where its successor does not say",
     file: "src/log/writer.ts",
-    find: "      previous: this.#seal,",
-    replace: "      previous: this.#seal && { ...this.#seal, length: 1 << 30 },",
+    find: "previous: this.#seal, commit, copied }",
+    replace: "previous: this.#seal && { ...this.#seal, length: 1 << 30 }, commit, copied }",
   },
   {
     name: "the cursor moves before the batch is sent",
     file: "src/deliver/pump.ts",
-    find: "    const dead = await this.#sendAll(selection.batch, signal);",
+    find: "    const settled = await this.#sendAll(selection, signal);",
     replace:
-      "    cursor.advance(selection.end, { ...selection.verdicts, taken: selection.batch.length });\n    cursor.sync();\n    const dead = await this.#sendAll(selection.batch, signal);\n    if (dead !== undefined) return;",
+      "    cursor.advance(selection.end, { ...selection.verdicts, taken: selection.batch.length });\n    cursor.sync();\n    const settled = await this.#sendAll(selection, signal);\n    if (settled !== undefined) return;",
   },
   {
     name: "what the destination asks for again is forgotten",
@@ -157,6 +156,42 @@ export const planted: readonly Planted[] = [
     file: "src/log/writer.ts",
     find: "      if (isNoSpace(problem)) return this.#becomeFull(problem);\n      this.#secondTry",
     replace: "      if (isNoSpace(problem)) return;\n      this.#secondTry",
+  },
+  {
+    name: "what a full disk broke off is called refused though it may stand there",
+    file: "src/log/writer.ts",
+    find: "      if (this.#unsealed) this.#tryNext(this.#unsealed.first);",
+    replace: "      this.#unsealed = undefined;",
+  },
+  {
+    name: "a segment that lacks a handle is taken for a commit",
+    file: "src/log/writer.ts",
+    find: "      if (isTransient(again)) return this.#becomeExhausted(again);",
+    replace: "      if (isTransient(again)) return;",
+  },
+  {
+    name: "the mark is renewed by commits alone",
+    file: "src/log/writer.ts",
+    find: "      if (moved && !this.#closing) this.#tryMark(new Map([...this.#marked, ...places]));",
+    replace: "",
+  },
+  {
+    name: "a destination that refuses everything fills its dead letters",
+    file: "src/deliver/refusals.ts",
+    find: "    return refusedOf(outcomes) * 100 <= this.#most * (this.#takenSince! + outcomes.length);",
+    replace: "    return outcomes.length > 0;",
+  },
+  {
+    name: "a backlog expires up to the end of the log",
+    file: "src/deliver/pump.ts",
+    find: "    return this.#floor = Math.min(floor(), mark.position) as Position;",
+    replace: "    return this.#floor = floor() > 0 ? mark.position : 0 as Position;",
+  },
+  {
+    name: "what has expired is read all the same",
+    file: "src/deliver/pump.ts",
+    find: "      reader.seek(to);\n      watch.expired",
+    replace: "      watch.expired",
   },
   {
     name: "a pump goes on behind a batch that an order broke off",

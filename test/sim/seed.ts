@@ -1,7 +1,7 @@
 /** One seed, one story: some lives that end in a power cut, a kill or an orderly stop, then peace, then the reckoning. */
 import { codeOf, type World } from "../../src/os/world.ts";
 import { chance as chanceOf } from "./chance.ts";
-import { check, client, Model, Node, type Setup } from "./system.ts";
+import { check, checkMark, client, Model, Node, type Setup } from "./system.ts";
 import { SimWorld } from "./world.ts";
 
 export interface Story {
@@ -21,13 +21,19 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
     breaks: chance() < 0.5 ? 0.1 : 0,
     waits: chance() < 0.3 ? 0.1 : 0,
     poison: chance() < 0.3 ? "7" : "",
+    wrongUntil: seed % 8 === 0 ? 20_000 : 0,
   };
   // A stream of its own, so that the stories of the other seeds stay what they were.
   const operator = seed % 5 === 0 ? chanceOf(seed ^ 0x0b5) : undefined;
-  const common = { sim, model, weather, destinations: ["one", "two"], operator };
+  const starving = seed % 7 === 0 ? chanceOf(seed ^ 0xf11e) : undefined;
+  const optional = seed % 9 === 0 ? { name: "two", bytes: 70_000 } : undefined;
   const setupFor = (world: World): Setup => ({ ...common, world, reports: [] });
   const lives = 1 + Math.floor(chance() * 4);
-  for (let i = 0; i < lives; i++) await oneLife(sim, setupFor(plant(sim.boot())), chance);
+  const common = { sim, model, weather, destinations: ["one", "two"], operator, optional, lives: lives + 1 };
+  for (let i = 0; i < lives; i++) {
+    if (starving) takeHandles(sim, starving);
+    await oneLife(sim, setupFor(plant(sim.boot())), chance);
+  }
   await lastLife(sim, { ...setupFor(plant(sim.boot())), operator: undefined });
   const copies = [...model.destinations.values()].reduce((sum, received) => sum + received.copies, 0);
   return { seed, violations: model.violations, accepted: model.accepted.size, copies };
@@ -70,18 +76,30 @@ function breakDisk(sim: SimWorld, chance: () => number): void {
   sim.failNth(1 + Math.floor(chance() * 200), code, options);
 }
 
-/** A disk that fails or is full may stop a start. */
+/** For a while, or until the end of that life, nothing can be opened. */
+function takeHandles(sim: SimWorld, chance: () => number): void {
+  const options = { kinds: ["create", "open", "list", "syncDir"] as const, persistent: chance() < 0.5 };
+  sim.failNth(1 + Math.floor(chance() * 150), chance() < 0.8 ? "EMFILE" : "ENOMEM", options);
+  if (options.persistent) void sim.clock.sleep(chance() * 4000).then(() => sim.heal());
+}
+
+/** A disk that fails or is full, and a system without handles, may stop a start. */
 function isTrouble(problem: unknown): boolean {
-  return ["EIO", "ENOSPC"].includes(codeOf(problem));
+  return ["EIO", "ENOSPC", "EMFILE", "ENOMEM"].includes(codeOf(problem));
 }
 
 async function lastLife(sim: SimWorld, setup: Setup): Promise<void> {
   try {
     const node = new Node(setup);
-    node.resumeAll();
+    node.pauseAll();
     await sim.run(client(9, node, setup, 3));
+    // What was committed is marked by then: from here on only destinations move.
+    await sim.run(2000);
+    node.resumeAll();
     for (let minutes = 0; minutes < 20 && !node.caughtUp; minutes++) await sim.run(60_000);
     if (!node.caughtUp) setup.model.violate("P2 a destination never caught up");
+    await sim.run(6000);
+    checkMark(setup.model, node, setup);
     await sim.run(node.stop());
     check(setup.model, node, setup);
   } catch (problem) {

@@ -3,6 +3,7 @@
  * a model that knows what was promised. The real core code runs; only files, time, chance and the destinations are simulated.
  */
 import {
+  Budget,
   claimDirectory,
   destinationKey,
   freeBefore,
@@ -11,6 +12,7 @@ import {
   LogFull,
   LogStopped,
   openCursor,
+  peekMark,
   type Position,
   SegmentReader,
   SegmentWriter,
@@ -30,6 +32,8 @@ export const dir = "data";
 export class Model {
   readonly offered = new Map<string, string>();
   readonly accepted = new Set<string>();
+  /** Their sender was told that nothing of them was kept. */
+  readonly refused = new Set<string>();
   readonly destinations = new Map<string, Received>();
   /** Order in which each client's messages were accepted, by client. */
   readonly order = new Map<number, string[]>();
@@ -72,6 +76,7 @@ export class Received {
     if (this.#model.offered.get(key) !== data) {
       this.#model.violate(`P3 ${this.#name} got ${key} as ${data.slice(0, 40)}`);
     }
+    if (this.#model.refused.has(key)) this.#model.violate(`P4 ${this.#name} got ${key}, which was refused`);
     if (this.seen.has(key)) this.copies++;
     else this.first.push(key);
     this.seen.add(key);
@@ -86,6 +91,8 @@ export interface Weather {
   readonly waits: number;
   /** Every message whose key ends in this digit is refused for good; "" for none. */
   readonly poison: string;
+  /** Until then, monotonic, every message is refused for good: the destination itself is wrong. */
+  readonly wrongUntil: number;
 }
 
 export class FakeDestination implements Adaptor {
@@ -99,10 +106,11 @@ export class FakeDestination implements Adaptor {
     this.#weather = weather;
   }
   async send(batch: readonly Delivery[], signal: AbortSignal): Promise<Result> {
-    const { breaks, waits, poison } = this.#weather;
+    const { breaks, waits, poison, wrongUntil } = this.#weather;
     await this.#world.clock.sleep(this.#world.random() * 20, signal);
     if (signal.aborted) throw new Error("aborted");
-    const bad = (delivery: Delivery) => poison !== "" && delivery.message.key!.endsWith(poison);
+    const wrong = this.#world.clock.elapsed() < wrongUntil;
+    const bad = (delivery: Delivery) => wrong || (poison !== "" && delivery.message.key!.endsWith(poison));
     const cut = Math.floor(this.#world.random() * batch.length);
     const whim = this.#world.random();
     const upTo = whim < breaks + waits ? cut : batch.length;
@@ -123,6 +131,9 @@ export interface Setup {
   readonly reports: string[];
   /** The whims of an operator who pauses, resumes and rewinds; nothing when there is none. */
   readonly operator?: (() => number) | undefined;
+  readonly lives: number;
+  /** One that is not required, and may have so much of the log before it. */
+  readonly optional?: { readonly name: string; readonly bytes: number } | undefined;
 }
 
 /** One life of the program, until the power goes or `stop` is called. */
@@ -173,6 +184,8 @@ export class Node {
       limit: { count: 20, bytes: 100_000 },
       lingerMs: () => 5,
       deadlineMs: 5000,
+      refusedMax: 50,
+      ...(this.#setup.optional?.name === name && { floor: floorOf(world, this.#setup.optional.bytes) }),
       open: () => Promise.resolve(new FakeDestination(world, received, weather)),
       deadLetters: () =>
         dead ??= new DeadLetters(world, `${dir}/dead/${name}`, {
@@ -186,6 +199,8 @@ export class Node {
         trouble() {},
         begun() {},
         dead() {},
+        held() {},
+        expired() {},
         advanced() {},
         synced() {},
         obeyed() {},
@@ -195,6 +210,9 @@ export class Node {
     this.pumps.push({ name, cursor, control, done: pump.run(this.#stop.signal).catch(() => {}) });
   }
 
+  pauseAll(): void {
+    for (const { control } of this.pumps) void control.give({ do: "pause" });
+  }
   /** What an operator left paused would never catch up. */
   resumeAll(): void {
     for (const { control } of this.pumps) void control.give({ do: "resume" });
@@ -215,7 +233,8 @@ export class Node {
     const { world } = this.#setup;
     while (!this.#stop.signal.aborted) {
       await world.clock.sleep(500, this.#stop.signal);
-      const passed = Math.min(...this.pumps.map(({ cursor }) => cursor.durable)) as Position;
+      const waited = this.pumps.filter(({ name }) => name !== this.#setup.optional?.name);
+      const passed = Math.min(...waited.map(({ cursor }) => cursor.durable)) as Position;
       const limits = { passed, now: world.clock.now(), retainMs: 3000, retainBytes: 200_000 };
       try {
         const before = freeBefore(this.writer.segments(), limits);
@@ -231,6 +250,11 @@ export class Node {
     await Promise.all(this.pumps.map(({ done }) => done));
     await this.writer.close();
   }
+}
+
+function floorOf(world: World, bytes: number): () => Position {
+  const budget = new Budget(world.files, dir, bytes);
+  return () => budget.floor();
 }
 
 /** A client that offers one message after the other and remembers the answers. */
@@ -250,6 +274,8 @@ export async function client(number: number, node: Node, setup: Setup, messages:
       for (const { key } of batch) accept(model, number, key);
     } catch (problem) {
       if (!(problem instanceof LogFull) && !(problem instanceof LogStopped)) throw problem;
+      const known = problem instanceof LogFull || problem.outcome === "refused";
+      if (known) { for (const { key } of batch) model.refused.add(key); }
       await world.clock.sleep(300);
     }
   }
@@ -272,20 +298,35 @@ function accept(model: Model, number: number, key: string): void {
 
 /** What must hold in the end, when everything has been delivered. */
 export function check(model: Model, node: Node, setup: Setup): void {
+  // It stands in the newest segments, which every budget leaves.
+  const newest = [...model.accepted].at(-1);
   for (const { name, cursor } of node.pumps) {
     const received = model.received(name);
     const dead = new Set(deadKeys(setup, name, node));
-    for (const key of model.accepted) {
-      if (!received.seen.has(key) && !dead.has(key)) model.violate(`P2 ${name} never got ${key}, which was accepted`);
-    }
+    const optional = name === setup.optional?.name;
+    const missing = [...model.accepted].filter((key) => !received.seen.has(key) && !dead.has(key));
+    const owed = optional ? missing.filter((key) => key === newest) : missing;
+    for (const key of owed) model.violate(`P2 ${name} never got ${key}, which was accepted`);
+    checkDead(model, name, dead, setup);
     const sum = Object.values(cursor.counts).reduce((a, b) => a + b, 0);
     if (cursor.start + sum !== cursor.position) {
       model.violate(`P2 ${name}: ${cursor.start} + ${sum} ≠ ${cursor.position}`);
     }
-    if (cursor.counts.damaged + cursor.counts.expired > 0) {
+    if (cursor.counts.damaged + (optional ? 0 : cursor.counts.expired) > 0) {
       model.violate(`P2 ${name}: ${cursor.counts.damaged} damaged, ${cursor.counts.expired} expired`);
     }
     checkOrder(model, name, received);
+  }
+}
+
+/** Some seconds after the last step of a destination the mark knows of it, whether or not there was anything to commit. */
+export function checkMark(model: Model, node: Node, { world }: Setup): void {
+  const mark = peekMark(world.files, dir);
+  for (const { name, cursor } of node.pumps) {
+    const known = mark?.destinations.get(destinationKey(name));
+    if (known !== cursor.position) {
+      model.violate(`P7 the mark has ${name} at ${known}, and it is at ${cursor.position}`);
+    }
   }
 }
 
@@ -297,6 +338,15 @@ function deadKeys(setup: Setup, name: string, node: Node): string[] {
   const keys = [...letters.letters()].map(({ message }) => message.key!);
   if (new Set(keys).size !== keys.length) setup.model.violate(`P15 ${name} has a dead letter twice`);
   return keys;
+}
+
+/** A destination that refuses everything gets half a hundred of dead letters at most, in each life. */
+function checkDead(model: Model, name: string, dead: ReadonlySet<string>, { weather, lives }: Setup): void {
+  if (weather.wrongUntil === 0) return;
+  const letters = [...dead].filter((key) => weather.poison === "" || !key.endsWith(weather.poison));
+  if (letters.length > 50 * lives) {
+    model.violate(`P15 ${name} has ${letters.length} dead letters, and was wrong itself`);
+  }
 }
 
 function checkOrder(model: Model, name: string, received: Received): void {

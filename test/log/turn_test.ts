@@ -1,0 +1,192 @@
+/** How the writer keeps time: what a turn of the loop brings, what it does after a while, and what it tells of that. */
+import assert from "node:assert/strict";
+import { flagIdempotency } from "../../src/log/format.ts";
+import { claimDirectory, LocalWatermark, LogFull, peekMark, type Position, SegmentWriter } from "../../src/log/mod.ts";
+import type { World } from "../../src/os/world.ts";
+import { SimWorld } from "../sim/world.ts";
+import { bytesOf, commitsOf, destinationsAt, dir, logDir, segmentsOf, texts, Trial } from "./trial.ts";
+
+/** A writer in a world with another clock. */
+function writerWith(sim: SimWorld, clock: Partial<World["clock"]>): SegmentWriter {
+  const booted = sim.boot();
+  const world = { ...booted, clock: { ...booted.clock, ...clock } };
+  const options = {
+    segmentBytes: 32 << 20,
+    reserveBytes: 0,
+    recycle: false,
+    destinations: () => new Map(),
+    report: () => {},
+  };
+  return new SegmentWriter(world, dir, claimDirectory(world, dir, "a test"), new LocalWatermark(), options);
+}
+
+Deno.test("P21: a commit says for ten seconds that the log works, and no longer", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  await trial.append("a");
+  const commits = async () => {
+    await sim.run(trial.writer.probe());
+    return trial.writer.facts().commits;
+  };
+  await sim.run(9999);
+  assert.equal(await commits(), 1);
+  await sim.run(1);
+  assert.equal(await commits(), 2);
+});
+
+Deno.test("the mark follows a commit after a second, and destinations that move alone after five", async () => {
+  const sim = new SimWorld(1);
+  let destinations = destinationsAt({ one: 1 })();
+  const trial = new Trial(sim, { destinations: () => destinations });
+  const begin = sim.clock.elapsed();
+  await trial.append("a", "b");
+  await sim.run(999);
+  assert.equal(peekMark(sim.files, dir), undefined);
+  await sim.run(1);
+  assert.equal(peekMark(sim.files, dir)!.position, 2);
+  destinations = destinationsAt({ one: 2 })();
+  await sim.run(begin + 4999 - sim.clock.elapsed());
+  assert.deepEqual(peekMark(sim.files, dir)!.destinations, destinationsAt({ one: 1 })());
+  await sim.run(1);
+  assert.deepEqual(peekMark(sim.files, dir)!.destinations, destinations);
+});
+
+Deno.test("P12: a full disk is looked at again every half second", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  await trial.append("a");
+  sim.capacity = 0;
+  await assert.rejects(trial.append("b".repeat(9000)), LogFull);
+  sim.capacity = 1 << 30;
+  await sim.run(499);
+  assert.equal(trial.writer.facts().state, "full");
+  await sim.run(1);
+  assert.equal(trial.writer.facts().state, "ready");
+});
+
+Deno.test("a turn after one that brought a hundred entries, or more than one commit, may expect a crowd", async () => {
+  const sim = new SimWorld(1);
+  const crowds: (boolean | undefined)[] = [];
+  const writer = writerWith(sim, {
+    turn: (run, crowd) => {
+      crowds.push(crowd);
+      sim.clock.turn(run);
+    },
+  });
+  const turn = async (count: number, bytes = 1) => {
+    for (let i = 0; i < count; i++) writer.append(new Uint8Array(bytes), 1);
+    await sim.run(writer.durable());
+  };
+  for (const count of [1, 99, 100, 1]) await turn(count);
+  await turn(2, 5 << 20);
+  await turn(1);
+  assert.deepEqual(crowds, [false, false, false, true, false, true]);
+});
+
+Deno.test("the time that writing took is told, and nothing else", async () => {
+  const sim = new SimWorld(1);
+  let late = 0;
+  sim.watch = (call, path) => void (late += call === "sync" && path.startsWith(logDir) ? 7 : 0);
+  const writer = writerWith(sim, { elapsed: () => sim.clock.elapsed() + late });
+  assert.deepEqual([writer.facts().syncMs, writer.facts().bytes], [0, 0]);
+  writer.append(bytesOf("a"), 1);
+  await sim.run(writer.durable());
+  const before = writer.facts().syncMs;
+  for (let i = 0; i < 3; i++) {
+    writer.append(bytesOf("b"), 1);
+    await sim.run(writer.durable());
+    await sim.run(1000);
+  }
+  assert.equal(writer.facts().syncMs - before, 21);
+});
+
+Deno.test("P20: a stop ends after what was under way", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  const told: string[] = [];
+  trial.writer.append(bytesOf("a"), 1);
+  void trial.writer.durable().then(() => told.push("durable"));
+  await sim.run(trial.writer.close().then(() => void told.push("closed")));
+  assert.deepEqual([told, segmentsOf(sim).length], [["durable", "closed"], 1]);
+  assert.throws(() => trial.writer.append(bytesOf("b"), 1), /the log is closing/);
+});
+
+Deno.test("P5: of two commits of a turn the first stands though the second has no room, and its positions are its own", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim, { segmentBytes: 32 << 20 });
+  await trial.append("a");
+  const first = trial.writer.append(new Uint8Array(5 << 20), 3);
+  const accepted = trial.writer.durable();
+  trial.writer.append(new Uint8Array(5 << 20), 1);
+  sim.failNth(2, "ENOSPC", { kinds: ["sync"] });
+  await assert.rejects(sim.run(trial.writer.durable()), LogFull);
+  await sim.run(accepted);
+  await sim.run(1000);
+  assert.deepEqual([first, await trial.append("b")], [1, 4]);
+  assert.deepEqual(trial.read().map(({ position, count }) => [position, count]), [[0, 1], [1, 3], [4, 1]]);
+});
+
+Deno.test("the last commit keeps its flags when a start copies it, and an entry has none by itself", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  await trial.append("a");
+  trial.writer.append(bytesOf("b"), 1, flagIdempotency);
+  await sim.run(trial.writer.durable());
+  sim.killProcess();
+  new Trial(sim);
+  assert.deepEqual(commitsOf(sim).map(({ header }) => header.flags), [0, flagIdempotency, flagIdempotency]);
+});
+
+Deno.test("P5: the last commit is copied twice at most, and once only where there is no room", async () => {
+  for (const [code, tries] of [["EIO", 2], ["ENOSPC", 1]] as const) {
+    const sim = new SimWorld(1);
+    await new Trial(sim).append("a");
+    sim.killProcess();
+    sim.failNth(1, code, { kinds: ["rename"], persistent: true });
+    let renamed = 0;
+    sim.watch = (call) => void (renamed += call === "rename" ? 1 : 0);
+    assert.deepEqual(texts(new Trial(sim).read()), [], code);
+    assert.equal(renamed, tries, code);
+  }
+});
+
+Deno.test("a start after an orderly stop says in its first segment where the last one ended", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  await trial.append("a", "b");
+  await trial.close();
+  const last = commitsOf(sim).at(-1)!;
+  const again = new Trial(sim);
+  await again.append("c");
+  await again.close();
+  const { recovered } = new Trial(sim).writer;
+  const head = recovered.segments.at(-1) as unknown as { header: { previous: unknown } };
+  assert.deepEqual(head.header.previous, {
+    segment: last.path.slice(-20, -4),
+    length: last.offset + 48 + last.header.length,
+    chain: last.header.crc,
+    end: 2,
+  });
+});
+
+Deno.test("a trim that would free nothing writes nothing", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim, { segmentBytes: 4096 + 400 });
+  for (let i = 0; i < 8; i++) await trial.append("x".repeat(60));
+  const calls = sim.calls;
+  for (const before of [0, 2]) trial.writer.trim(before as Position);
+  assert.equal(sim.calls, calls);
+});
+
+Deno.test("P10: a log that has stopped says why, once, and leaves no segment open", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  await trial.append("a");
+  const before = sim.openHandles;
+  sim.failNth(1, "EIO", { kinds: ["sync"], persistent: true });
+  trial.writer.append(bytesOf("b"), 1);
+  await assert.rejects(sim.run(trial.writer.durable()), { outcome: "unknown" });
+  assert.throws(() => trial.writer.append(bytesOf("c"), 1), /the disk failed/);
+  assert.equal(trial.reports.filter((text) => text.startsWith("the log has stopped: ")).length, 1);
+  assert.equal(sim.openHandles, before - 1);
+});
