@@ -17,8 +17,8 @@ export async function check(terminal: Terminal, request: ConfigurationRequest): 
 
 function summary({ http, management, data }: Config): string[] {
   return [
-    `takes messages at ${schemeOf(http)}://${http.listen}${http.root}/log`,
-    `shows status and metrics at http://${management.listen}/`,
+    `takes messages at ${schemeOf(http)}://${http.listen}${http.root}/log${http.keys ? ", from who shows a key" : ""}`,
+    `shows status and metrics at http://${management.listen}/${management.keys ? ", to who shows a key" : ""}`,
     `keeps its log in ${data}`,
   ];
 }

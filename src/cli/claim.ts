@@ -28,5 +28,7 @@ export function explained(problem: unknown, dir: string): CommandError {
       `Cannot write to directory "${dir}": ${text}; check its owner and rights`,
     );
   }
-  return new CommandError(exitCodes.unexpected, `Cannot start in "${dir}": ${text}`, { cause: problem });
+  // The disk fails, or there are no more file handles: a later start may work.
+  const exit = /^E[A-Z0-9]+$/.test(code) ? exitCodes.logStopped : exitCodes.unexpected;
+  return new CommandError(exit, `Cannot start in "${dir}": ${text}`, { cause: problem });
 }

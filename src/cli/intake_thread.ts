@@ -68,7 +68,11 @@ export class IntakeThread {
     if (news.kind === "report") this.onReport(news.text);
     if (news.kind === "logStopped") this.onLogStopped();
     if (news.kind === "stopped") this.#stopped.resolve();
-    if (news.kind === "failed") this.#fail(Object.assign(new Error(news.text), { code: news.code }));
+    if (news.kind === "failed") {
+      // It said why; that it ends after that is no news, and may not be taken for the reason.
+      this.onDeath = () => {};
+      this.#fail(Object.assign(new Error(news.text), { code: news.code }));
+    }
   }
   #fail(problem: Error): void {
     this.#recovered.reject(problem);

@@ -1,4 +1,5 @@
 /** [shell] A running node: its threads started in order, watched, and stopped in order. */
+import { KeyRing } from "../access/key_ring.ts";
 import type { Config } from "../config/keys.ts";
 import { makeCursors } from "../deliver/cursors.ts";
 import { Supervisor } from "../deliver/supervisor.ts";
@@ -124,7 +125,11 @@ export class RunningNode {
 
   #onSignals(): void {
     const { journal } = this.#parts;
-    for (const signal of Deno.build.os === "windows" ? ["SIGINT" as const] : ["SIGINT" as const, "SIGTERM" as const]) {
+    const isWindows = Deno.build.os === "windows";
+    const heard = "ignoring SIGHUP: the configuration is read at a start";
+    // Without a listener a closed terminal would end us.
+    if (!isWindows) Deno.addSignalListener("SIGHUP", () => journal.say("info", heard));
+    for (const signal of isWindows ? ["SIGINT" as const] : ["SIGINT" as const, "SIGTERM" as const]) {
       Deno.addSignalListener(signal, () => {
         if (this.#stopping) Deno.exit(exitCodes.ok); // asked twice: what was accepted is on disk all the same
         journal.say("info", `stopping on ${signal}`);
@@ -184,6 +189,7 @@ export class RunningNode {
     return openManagement({
       listen: config.management.listen,
       clock: world.clock,
+      keys: config.management.keys ? this.#openKeys() : undefined,
       status: () => fullStatus(this.#facts()),
       metrics: () => renderMetrics(this.#facts()),
       ready: () => notReady(this.#table),
@@ -193,6 +199,13 @@ export class RunningNode {
     }).catch((problem) => {
       throw new CommandError(exitCodes.cannotListen, (problem as Error).message);
     });
+  }
+
+  #openKeys(): KeyRing {
+    const { config, world, journal } = this.#parts;
+    const keys = new KeyRing({ world, dir: config.data, report: (text) => journal.say("warning", text) });
+    void keys.keepUp(this.#ending.signal);
+    return keys;
   }
 
   #facts(): NodeFacts {

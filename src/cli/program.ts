@@ -4,6 +4,7 @@ import { coreKeys, type Key } from "../config/keys.ts";
 import type { ConfigurationRequest } from "./configuration.ts";
 import { addDestination } from "./destination.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
+import { addKey } from "./key.ts";
 import { addLog, type Outcome } from "./log.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
@@ -49,6 +50,7 @@ function buildProgram(terminal: Terminal, outcome: Outcome): Command {
   addConfigured(program, terminal, outcome);
   addAsking(program, terminal, outcome);
   addDestination(program, terminal, outcome);
+  addKey(program, terminal, outcome);
   addLog(program, terminal, outcome);
   return program;
 }

@@ -5,8 +5,9 @@ import type { IntakeJob } from "../ingest/thread.ts";
 import { openJournal } from "../observe/journal.ts";
 import { realWorld } from "../os/deno.ts";
 import { schemeOf } from "./check.ts";
-import { claim } from "./claim.ts";
-import { RunningNode } from "./node.ts";
+import { claim, explained } from "./claim.ts";
+import { CommandError } from "./exit.ts";
+import { type NodeParts, RunningNode } from "./node.ts";
 import { version } from "./version.ts";
 
 /** Resolves with the exit code when the node has stopped. */
@@ -19,7 +20,7 @@ export async function run(
   const journal = openJournal(world.clock, (line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), form);
   const node = claim(world, config.data);
   const receivers = await Promise.all(config.destination.map(receiverOf));
-  const running = new RunningNode({ config, world, journal, node, receivers });
+  const running = prepare({ config, world, journal, node, receivers });
   const stopped = running.untilStopped();
   try {
     await running.start();
@@ -27,10 +28,18 @@ export async function run(
     // Who is told to stop in the middle of a start cannot start, and that is no trouble.
     if (running.stopping) return await stopped;
     await running.stop();
-    throw problem;
+    throw problem instanceof CommandError ? problem : explained(problem, config.data);
   }
   greet(config, running, configPath);
   return await stopped;
+}
+
+function prepare(parts: NodeParts): RunningNode {
+  try {
+    return new RunningNode(parts);
+  } catch (problem) {
+    throw explained(problem, parts.config.data);
+  }
 }
 
 async function receiverOf(
@@ -43,11 +52,12 @@ async function receiverOf(
 function greet(config: Config, running: RunningNode, configPath: string | undefined): void {
   const url = `${schemeOf(config.http)}://${running.address}${config.http.root}`;
   const out = config.destination.find(({ kind, name }) => kind === "file" && name === "out");
+  const key = config.http.keys ? ' -H "Authorization: Bearer $KEY"' : "";
   const lines = [
     `Sparkngin ${version} takes messages at ${url}/log${configPath ? ` (configuration: ${configPath})` : ""}`,
     "",
-    "Send one:",
-    `  curl -i '${url}/log?topic=hello&level=info&name=world'`,
+    config.http.keys ? "Send one (sparkngin key create makes the key):" : "Send one:",
+    `  curl -i${key} '${url}/log?topic=hello&level=info&name=world'`,
     "See it arrive:",
     ...(out ? [`  tail -F ${config.data}/out/hello/*/*`] : []),
     `  sparkngin tail${

@@ -20,7 +20,9 @@ export function serverUrl(terminal: Terminal, named: string | undefined, path: s
 export async function ask(terminal: Terminal, url: URL, signal?: AbortSignal): Promise<Answer> {
   const answer = await reach(url, () => terminal.get(url, signal));
   if (answer.status === 200) return answer;
-  const reason = printable((await readAll(answer)).slice(0, 200).trim());
+  const text = await readAll(answer);
+  if (answer.status === 401 || answer.status === 403) throw refusedKey(url, detailOf(text));
+  const reason = printable(text.slice(0, 200).trim());
   throw new CommandError(exitCodes.unreachable, `Cannot ask ${url.href}: it answered ${answer.status} ${reason}`);
 }
 
@@ -30,9 +32,15 @@ export async function tell(terminal: Terminal, url: URL, json: object, signal?: 
   const text = await readAll(answer);
   if (answer.status === 200) return text;
   const detail = detailOf(text);
+  if (answer.status === 401 || answer.status === 403) throw refusedKey(url, detail);
   if (detail !== undefined && answer.status < 500) throw new CommandError(exitCodes.usage, printable(detail));
   const reason = printable((detail ?? text).slice(0, 200).trim());
   throw new CommandError(exitCodes.unreachable, `Cannot tell ${url.href}: it answered ${answer.status} ${reason}`);
+}
+
+function refusedKey(url: URL, detail = "it refused"): CommandError {
+  const sentence = `Cannot ask ${url.origin}: ${printable(detail)}; sparkngin takes the key from SPARKNGIN_KEY`;
+  return new CommandError(exitCodes.permission, sentence);
 }
 
 /** The sentence in a problem of RFC 9457. */

@@ -65,7 +65,11 @@ interface Asking {
 /** Not by `fetch`: that one obeys HTTP_PROXY, and a proxy cannot reach our loopback. */
 async function ask(url: URL, { method, body, signal }: Asking): Promise<Answer> {
   const http = url.protocol === "https:" ? await import("node:https") : await import("node:http");
-  const headers = body === undefined ? {} : { "content-type": "application/json" };
+  const key = Deno.env.get("SPARKNGIN_KEY");
+  const headers = {
+    ...(body !== undefined && { "content-type": "application/json" }),
+    ...(key && { authorization: `Bearer ${key.trim()}` }),
+  };
   return await new Promise((resolve, reject) => {
     const request = http.request(url, { method, headers, agent: false, signal }, (answer) => {
       resolve({ status: answer.statusCode ?? 0, body: answer });

@@ -44,6 +44,11 @@ const topic: Shape = {
   expected: 'nothing or a topic: letters, digits and . _ -, 249 at most, and not "." or ".."',
   fits: (value) => /^[A-Za-z0-9._-]{0,249}$/.test(value) && value !== "." && value !== "..",
 };
+const cookieName: Shape = {
+  kind: "cookie name",
+  expected: "nothing or the name of a cookie: letters, digits and _ . -, 64 at most",
+  fits: (value) => /^[A-Za-z0-9._-]{0,64}$/.test(value),
+};
 const destinationName: Shape = {
   kind: "name",
   expected: 'a name of 1 to 64 letters, digits, dots, dashes and underscores that is not "." or ".."',
@@ -65,6 +70,16 @@ export const sections = {
     listen: shaped("address and port that take messages; port 0 lets the system choose", address, "127.0.0.1:8080"),
     root: shaped('path in front of every endpoint, e.g. "/sn"; empty serves "/" and "/sparkngin"', root, ""),
     public: flag("allow an address beyond loopback although nobody has to show a key"),
+    keys: flag("take messages only from who shows a key: see sparkngin key"),
+    rate_per_address: whole(
+      "most requests a second from one address, an IPv6 /64 counting as one; a key with a rate of its own goes by that; " +
+        "0 is no limit",
+      0,
+    ),
+    cors_origins: list(
+      'origins whose pages may read our answers and send more than plain text, e.g. "https://www.example.com"; "*" is any',
+      [],
+    ),
     tls_cert: shaped(
       "certificate of this server and what links it to an authority, a PEM file; read again when it changes",
       file,
@@ -75,8 +90,19 @@ export const sections = {
     topic: shaped("topic of messages that name none; empty refuses them", topic, ""),
     trusted_proxies: list("addresses (or IPv4 networks such as 10.0.0.0/8) whose X-Forwarded-For is believed", []),
     cookies: list('cookies to keep, by name; ["*"] keeps all; they are secrets, so none are kept by default', []),
+    ip: choice(
+      "how much is kept of addresses, claimed ones too: truncated to /24 and /48, hashed with a key that lasts a day (UTC)",
+      ["full", "truncated", "hashed", "none"],
+      "full",
+    ),
+    visitor_cookie: shaped("cookie that tells the pixel's visitors apart; empty sets none", cookieName, ""),
+    visitor_max_age: duration("how long that cookie lasts from the first visit on, 400d at most", "365d"),
     ack: list('acknowledgements a request may ask for: "memory", "disk", "delivered"', ["disk"]),
     ack_deadline: duration('how long a request may wait for "delivered"; then it is told that it is on disk', "30s"),
+    idempotency_window: duration(
+      "how long a request that comes again under its Idempotency-Key is known, restarts included",
+      "2m",
+    ),
     body_max: size("largest request body", "8MiB", 1024),
     bodies_max: size(
       "memory that the bodies of all requests together may take; beyond it they are told to come again",
@@ -96,6 +122,7 @@ export const sections = {
     public: flag(
       "allow an address beyond loopback although whoever reaches it can read every message and steer destinations",
     ),
+    keys: flag("answer only to who shows a key with the scope read, and for orders admin: see sparkngin key"),
   },
   log: {
     segment: size("size of one file of the log; smaller on small disks", "64MiB", 65_536),
@@ -122,6 +149,17 @@ export const destinationKeys = {
   linger: duration("how long to gather messages after a batch that was not full", "20ms"),
   deadline: duration("how long one batch may take before the connection is given up", "60s"),
   dead_max: size("room for messages this destination refuses for good; full, it pauses", "256MiB", 1_048_576),
+  refused_max: whole(
+    "how many of a hundred messages in a row it may refuse; beyond that it pauses, and they do not become dead letters",
+    50,
+    0,
+    100,
+  ),
+  backlog_max: size(
+    "how much of the log may wait for a destination that is not required, by whole segments; what is beyond it expires",
+    "1GiB",
+    1_048_576,
+  ),
 } satisfies Fields;
 
 /** What a destination's `filter` may ask for. */

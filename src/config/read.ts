@@ -35,7 +35,7 @@ export type Origins = Readonly<Record<string, Origin>>;
 export type Reading = { readonly config: Config; readonly origins: Origins } | { readonly problems: readonly string[] };
 
 /** Variables that are no keys: of the command line, and where the executable is. */
-const otherVariables = ["SPARKNGIN_URL", "SPARKNGIN_CONFIG", "SPARKNGIN_EXE"];
+const otherVariables = ["SPARKNGIN_URL", "SPARKNGIN_KEY", "SPARKNGIN_CONFIG", "SPARKNGIN_EXE"];
 /** Kubernetes tells every pod about a service called "sparkngin" by variables like these. */
 const kubernetesVariable = /^SPARKNGIN_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?)$/;
 /** The destination of a configuration that names none. */
@@ -98,6 +98,8 @@ class ConfigReader {
     this.#checkAddresses(config);
     this.#checkProxies(config);
     this.#checkTls(config);
+    this.#checkOrigins(config);
+    this.#checkVisitors(config);
     return config;
   }
 
@@ -248,14 +250,21 @@ class ConfigReader {
     this.problems.push(`${where}${called} is "${http.listen}": [http] and [management] need an address each`);
   }
 
-  #refuseOpen(section: "http" | "management", { listen, public: open }: Config["management"], why: string): void {
+  #refuseOpen(section: "http" | "management", { listen, public: open, keys }: Config["management"], why: string): void {
     const address = parseAddress(listen ?? "");
-    if (address === undefined || open || isLoopback(address.host)) return;
+    if (open && keys) this.#refuseBoth(section);
+    if (address === undefined || open || keys || isLoopback(address.host)) return;
     const { where, called } = this.origins[`${section}.listen`]!;
     this.problems.push(
       `${where}${called} is "${listen}", which is beyond this machine: ${why}. ` +
-        `If that is meant, write public = true in [${section}]; else listen on 127.0.0.1`,
+        `Write keys = true in [${section}] to ask for keys (sparkngin key create makes them). ` +
+        `If everybody may, write public = true in [${section}]; else listen on 127.0.0.1`,
     );
+  }
+
+  #refuseBoth(section: "http" | "management"): void {
+    const { where, called } = this.origins[`${section}.keys`]!;
+    this.problems.push(`${where}${called} is true, and so is public, which asks nobody for a key: keep one of the two`);
   }
 
   /** Half of what TLS needs would be no TLS at all. */
@@ -274,6 +283,26 @@ class ConfigReader {
       if (isAddressOrNetwork(proxy)) continue;
       this.problems.push(`${where}${called} has "${proxy}"; expected addresses, or IPv4 networks such as "10.0.0.0/8"`);
     }
+  }
+
+  #checkOrigins({ http }: Config): void {
+    const { where, called } = this.origins["http.cors_origins"]!;
+    for (const origin of http.cors_origins ?? []) {
+      if (origin === "*" || origin === "null" || isOrigin(origin)) continue;
+      const plain = URL.canParse(origin) && isOrigin(new URL(origin).origin)
+        ? `; write "${new URL(origin).origin}"`
+        : "";
+      this.problems.push(
+        `${where}${called} has "${origin}"; expected origins as browsers send them, such as "https://www.example.com"${plain}`,
+      );
+    }
+  }
+
+  #checkVisitors({ http }: Config): void {
+    const { where, called } = this.origins["http.visitor_max_age"]!;
+    const most = 400 * 86_400_000;
+    if (http.visitor_max_age === undefined || (http.visitor_max_age >= 1000 && http.visitor_max_age <= most)) return;
+    this.problems.push(`${where}${called} is out of bounds; expected 1s to 400d, beyond which browsers do not go`);
   }
 
   #fromFile(path: Path, called: string): Given | undefined {
@@ -301,6 +330,12 @@ class ConfigReader {
     }
     return value;
   }
+}
+
+/** Scheme, host and, if it is not the usual one, port, in small letters: what stands in an Origin header. */
+function isOrigin(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\/[^/?#@*"',\s]+$/.test(text) && URL.canParse(text) &&
+    (new URL(text).origin === text || !/^https?:/.test(text));
 }
 
 /** A value from outside the file. */

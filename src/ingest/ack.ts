@@ -15,7 +15,7 @@ export function parseAck(asked: string | null | undefined, allowed: readonly str
   const ack = readAck(asked);
   if (ack === undefined) return badMessage("ack", 'ack must be "memory", "disk", "delivered" or "delivered:NAME"');
   if (allowed.includes(ack.level)) return ack;
-  return badMessage("ack", `ack ${quoted(asked)} is not allowed on this listener: see http.ack`);
+  return badMessage("ack", `ack ${quoted(asked)} is allowed neither by this listener (http.ack) nor by a key`);
 }
 
 function readAck(asked: string): Ack | undefined {

@@ -12,6 +12,8 @@ export interface Body {
   readonly type: string | null;
   /** Content-Encoding. */
   readonly encoding: string | null;
+  /** Whether a page sent it. */
+  fromPage?(): boolean;
 }
 export interface BodyRules extends Rules {
   /** Bytes of a body, packed or not. */
@@ -43,12 +45,18 @@ export function parseBody(body: Body, rules: BodyRules, into: EntryWriter): Prob
   if (body.bytes.length > rules.bodyMax) return tooLarge(rules.bodyMax);
   const bytes = unpacked(body.bytes, body.encoding, rules.bodyMax);
   if (isProblem(bytes)) return bytes;
-  const kind = stated ?? (looksLikeJson(bytes) ? "json" : undefined);
+  const kind = kindOf(stated, bytes, body);
   if (kind === undefined && bytes.length === 0) return empty;
   if (kind === undefined) return unsupported("A body that is neither JSON nor has a Content-Type to say what it is");
   const problem = parseKind(kind, bytes, rules, into);
   if (problem !== undefined) return withHint(problem, body.type);
   return into.count > 0 ? undefined : empty;
+}
+
+/** `sendBeacon` and `fetch` call every string text/plain, and a page may say nothing else without asking first. */
+function kindOf(stated: Kind | undefined, bytes: Uint8Array, body: Body): Kind | undefined {
+  if (stated === undefined) return looksLikeJson(bytes) ? "json" : undefined;
+  return stated === "text" && looksLikeJson(bytes) && body.fromPage?.() ? "json" : stated;
 }
 
 function parseKind(kind: Kind, bytes: Uint8Array, rules: Rules, into: EntryWriter): Problem | undefined {

@@ -52,6 +52,11 @@ export function storedHeaders(ack: string): Record<string, string> {
 /** The one answer to all requests that want no more than "it is safe": the shell may keep its response ready. */
 export const accepted: Answer = Object.freeze({ status: 204, headers: Object.freeze(storedHeaders("disk")) });
 
+/** The same with more headers. */
+export function withHeaders(answer: Answer, more: Readonly<Record<string, string>>): Answer {
+  return { ...answer, headers: { ...answer.headers, ...more } };
+}
+
 /** Tells the ids of what was stored. */
 export function receipt(body: string, ack: string, status = 200): Answer {
   return { status, headers: { ...storedHeaders(ack), "content-type": "application/json" }, body };

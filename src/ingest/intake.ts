@@ -1,12 +1,13 @@
 /** From messages to the log and back to the sender: appends, waits for the commit, answers, counts. */
-import { LogFull, LogStopped, type LogWriter, type Position } from "../log/mod.ts";
+import { LogExhausted, LogFull, LogStopped, type LogWriter, type Position } from "../log/mod.ts";
 import { decodeEntry, type EntryWriter } from "../message/wire.ts";
-import type { Table } from "../observe/table.ts";
+import type { NodeCell, Table } from "../observe/table.ts";
 import type { Clock } from "../os/world.ts";
 import type { Ack } from "./ack.ts";
 import type { Deliveries, Outcome } from "./deliveries.ts";
-import { accepted, type Answer, pixel, receipt, storedHeaders } from "./http.ts";
-import { type Problem, problemAnswer, quoted } from "./problem.ts";
+import { accepted, type Answer, pixel, receipt, storedHeaders, withHeaders } from "./http.ts";
+import { type Problem, problemAnswer, type ProblemCode, quoted } from "./problem.ts";
+import type { Kept } from "./repeats.ts";
 
 export interface IntakeParts {
   readonly deliveries: Deliveries;
@@ -23,8 +24,18 @@ export type Wish = "nothing" | "receipt" | "pixel";
 export interface Asked {
   readonly wish: Wish;
   readonly ack: Ack;
+  /** Where the messages are already: the request came before. */
+  readonly kept?: Kept | undefined;
+  /** Told where the messages are once the log has taken them, before they are safe. */
+  readonly noted?: ((kept: Kept) => void) | undefined;
 }
 
+/** Refusals that are counted of their own, too. */
+const refusalCells: Partial<Record<ProblemCode, NodeCell>> = {
+  "unauthorized": "denied",
+  "forbidden": "denied",
+  "too-many-requests": "limited",
+};
 /** The log takes no longer entries. */
 const entryBytesMax = 16 * 1024 * 1024;
 /** Beyond this a receipt tells the first id and the count. */
@@ -48,29 +59,44 @@ export class Intake {
   }
 
   /** Stores all of a request as one entry, and answers once it would survive a power cut. */
-  store(entry: EntryWriter, { wish, ack }: Asked): Answer | Promise<Answer> {
+  store(entry: EntryWriter, asked: Asked): Answer | Promise<Answer> {
     const { log, deliveries } = this.#parts;
+    const { wish, ack } = asked;
     const bytes = entry.bytes();
     const { count } = entry;
+    if (asked.kept !== undefined) return this.#again(asked.kept, entry, asked);
     if (bytes.length > entryBytesMax) return this.refuse(tooLong, wish);
     const who = ack.level === "delivered" ? deliveries.whoFor(ack, decodeEntry(bytes)) : undefined;
     if (who !== undefined && "code" in who) return this.refuse(who, wish);
     const isPlain = wish === "pixel" || (wish === "nothing" && ack.level === "disk");
-    const ids = isPlain ? [] : decodeEntry(bytes).slice(0, idsMax).map(({ id }) => id);
+    const ids = isPlain ? [] : idsIn(bytes);
     let first: Position;
     try {
       first = log.append(bytes, count);
     } catch (problem) {
       return this.#unavailable(problemOf(problem), 1, wish);
     }
+    const epoch = this.#parts.epoch();
+    asked.noted?.({ first, epoch });
     const outcome = who && deliveries.wait(who, first, count);
     const { answer } = this.#join(count, bytes.length);
     if (isPlain) return wish === "pixel" ? answer.then(() => pixel) : answer;
-    const stored: Stored = { first, count, ids, wish };
+    const stored: Stored = { first, epoch, count, ids, wish };
     if (ack.level === "memory") return this.#told(stored, "memory");
     return answer.then(async (all) => {
       if (all !== accepted) return all;
       return outcome ? this.#delivered(stored, await outcome) : this.#told(stored, "disk");
+    });
+  }
+
+  /** Of what is in the log already. Whether it was delivered, too, nobody has kept in mind. */
+  #again({ first, epoch }: Kept, entry: EntryWriter, { wish, ack }: Asked): Answer {
+    this.#parts.table.add("requests", 1);
+    this.#parts.table.add("repeated", 1);
+    if (wish === "pixel") return pixel;
+    const stored: Stored = { first, epoch, count: entry.count, ids: idsIn(entry.bytes()), wish };
+    return withHeaders(this.#told(stored, "disk", ack.level === "delivered" ? 202 : 200), {
+      "idempotent-replayed": "true",
     });
   }
 
@@ -92,8 +118,11 @@ export class Intake {
   }
 
   refuse(problem: Problem, wish: Wish = "nothing", headers?: Record<string, string>): Answer {
+    if (problem.code === "keys-unreadable") return this.#unavailable(problem, 1, wish);
+    const cell = refusalCells[problem.code];
     this.#parts.table.add("requests", 1);
     this.#parts.table.add("refused", 1);
+    if (cell !== undefined) this.#parts.table.add(cell, 1);
     return wish === "pixel" ? pixel : problemAnswer(problem, headers);
   }
 
@@ -134,26 +163,34 @@ export class Intake {
     return wish === "pixel" ? pixel : problemAnswer(problem);
   }
 
-  #receiptOf({ first, count, ids: given }: Stored, ack: string): string {
-    const { node, epoch } = this.#parts;
-    const ids = given.map((id, i) => id ?? `${node}-${epoch()}-${first + i}`);
+  #receiptOf({ first, epoch, count, ids: given }: Stored, ack: string): string {
+    const ids = given.map((id, i) => id ?? `${this.#parts.node}-${epoch}-${first + i}`);
     return JSON.stringify(count > idsMax ? { first: ids[0], count, ack } : { ids, ack });
   }
 }
 
 /** What a request left in the log. */
-interface Stored {
-  readonly first: Position;
+interface Stored extends Kept {
   readonly count: number;
   /** The senders' own ids of the first messages. */
   readonly ids: readonly (string | undefined)[];
   readonly wish: Wish;
 }
 
+function idsIn(entry: Uint8Array): (string | undefined)[] {
+  return decodeEntry(entry).slice(0, idsMax).map(({ id }) => id);
+}
+
 const tooLong: Problem = { code: "too-large", detail: `The request takes more than ${entryBytesMax} bytes of the log` };
 
 /** What the log complains about, as senders see it. Anything else is a mistake of ours and goes on. */
 function problemOf(problem: unknown): Problem {
+  if (problem instanceof LogExhausted) {
+    return {
+      code: "system-exhausted",
+      detail: "The system lacks files or memory now; nothing of this request was kept",
+    };
+  }
   if (problem instanceof LogFull) {
     return { code: "disk-full", detail: "There is no room for messages now; nothing of this request was kept" };
   }

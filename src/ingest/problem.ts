@@ -6,15 +6,22 @@ const kinds = {
   "bad-message": [400, "The message cannot be taken", false],
   "bad-request": [400, "The request cannot be understood", false],
   "too-many-topics": [400, "There are too many topics", false],
+  "unauthorized": [401, "A key is needed", false],
+  "forbidden": [403, "The key does not allow this", false],
   "not-found": [404, "There is nothing here", false],
   "method-not-allowed": [405, "The method is not allowed here", false],
   "timeout": [408, "The request took too long", true],
+  "under-way": [409, "The request is under way", true],
   "too-large": [413, "The request is too large", false],
   "unsupported-type": [415, "The type of the body is not supported", false],
+  "key-reused": [422, "The key belongs to another request", false],
   "undeliverable": [422, "A destination refused the message", false],
+  "too-many-requests": [429, "There are too many requests", true],
   "internal": [500, "Something went wrong inside", true],
+  "keys-unreadable": [503, "The keys cannot be read", true],
   "busy": [503, "There is too much at once", true],
   "disk-full": [503, "The disk is full", true],
+  "system-exhausted": [503, "The system has no files or memory left", true],
   "log-stopped": [503, "The log has stopped", true],
   "starting": [503, "The server is starting", true],
   "stopping": [503, "The server is stopping", true],
@@ -32,6 +39,8 @@ export interface Problem {
   readonly field?: string;
   /** "unknown": the messages may be stored all the same; "refused": they are not. */
   readonly outcome?: "unknown" | "refused";
+  /** What HTTP says beside it. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export function isProblem(value: object): value is Problem {
@@ -43,14 +52,14 @@ export function badMessage(field: string | undefined, detail: string, line?: num
 }
 
 export function problemAnswer(problem: Problem, headers: Record<string, string> = {}): Answer {
-  const { code, detail, line, field, outcome } = problem;
+  const { code, detail, line, field, outcome, headers: own } = problem;
   const [usual, title, retryable] = kinds[code];
   const { status = usual } = problem;
   const body = JSON.stringify({ type: `/errors/${code}`, title, status, detail, line, field, retryable, outcome });
-  const pause: Record<string, string> = status === 503 ? { "retry-after": "1" } : {};
+  const pause: Record<string, string> = status === 503 || status === 409 ? { "retry-after": "1" } : {};
   return {
     status,
-    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...pause, ...headers },
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...pause, ...own, ...headers },
     body,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * The query of a request: known parameters are fields and go into the entry, `ack` and `receipt` are for us, all others are the
- * message's data.
+ * The query of a request: known parameters are fields and go into the entry, `ack`, `receipt` and `key_id` are for us, all others
+ * are the message's data.
  */
 import { fieldLengthMax } from "../message/message.ts";
 import type { EntryWriter } from "../message/wire.ts";
@@ -18,6 +18,8 @@ export interface Query {
   readonly ack?: string;
   /** Whether the answer is to tell the ids. */
   readonly receipt: boolean;
+  /** A pixel key. */
+  readonly keyId?: string;
 }
 
 interface Draft {
@@ -26,6 +28,7 @@ interface Draft {
   others: Map<string, string | string[]>;
   ack?: string;
   receipt: boolean;
+  keyId?: string;
 }
 
 const and = 0x26;
@@ -34,7 +37,7 @@ const percent = 0x25;
 const plus = 0x2b;
 const lastAscii = 0x7e;
 const none: Map<string, string | string[]> = new Map();
-const names = new KnownNames(["ack", "receipt"]);
+const names = new KnownNames(["ack", "receipt", "key_id"]);
 const fields = new FieldTaker();
 
 /** What stands behind the "?", percent-encoded as sent. The fields are put into the entry. */
@@ -156,6 +159,11 @@ function takeControl(query: Draft, name: string, value: string): Problem | undef
   if (name === "ack") {
     if (query.ack !== undefined) return badMessage(name, 'Parameter "ack" comes twice');
     query.ack = value;
+    return undefined;
+  }
+  if (name === "key_id") {
+    if (query.keyId !== undefined) return badMessage(name, 'Parameter "key_id" comes twice');
+    query.keyId = value;
     return undefined;
   }
   if (value !== "0" && value !== "1") return badMessage(name, 'Parameter "receipt" must be 0 or 1');

@@ -4,26 +4,47 @@
  */
 import { Buffer } from "node:buffer";
 import type { Sections } from "../config/keys.ts";
-import { LogFull, type LogWriter } from "../log/mod.ts";
-import { entryWriter, tagOf } from "../message/wire.ts";
+import { LogExhausted, LogFull, type LogWriter } from "../log/mod.ts";
+import { type EntryWriter, entryWriter, type Idempotency, tagOf } from "../message/wire.ts";
 import { type NodeState, nodeStates, type Table } from "../observe/table.ts";
 import { type BodyRules, parseBody } from "./body.ts";
+import { withCors } from "./cors.ts";
 import { tooLarge } from "./encoding.ts";
 import { bitOf } from "./fields.ts";
-import { type Answer, BodyLost, type HttpRequest, json, NoRoom, pixel, type Span, text, TooLarge } from "./http.ts";
+import { anybody, type Caller, type Gate } from "./gate.ts";
+import {
+  type Answer,
+  BodyLost,
+  type HttpRequest,
+  json,
+  NoRoom,
+  pixel,
+  type Span,
+  text,
+  TooLarge,
+  withHeaders,
+} from "./http.ts";
 import { type Ack, diskAck, parseAck } from "./ack.ts";
 import { type Asked, Intake, type IntakeParts, type Wish } from "./intake.ts";
 import { TextMemo } from "./memo.ts";
 import { badMessage, isProblem, type Problem, problemAnswer, quoted, shownName } from "./problem.ts";
 import { dataOf, parseQuery, type Query } from "./query.ts";
+import { identityOf, type Kept, type Repeats } from "./repeats.ts";
 import { tooLong } from "./rules.ts";
 import { type Fill, openSender } from "./sender.ts";
 import { Topics } from "./topics.ts";
+import { openVisitors, type Visit, type Visitors } from "./visitor.ts";
 
 export type { Answer, HttpRequest } from "./http.ts";
 
 export interface RouteParts extends IntakeParts {
   readonly http: Sections["http"];
+  /** Nothing where everybody may send, as much as it likes. */
+  readonly gate?: Gate | undefined;
+  /** Where requests are written; the one for all if left out. */
+  readonly entry?: EntryWriter;
+  /** Without it, nobody looks for an Idempotency-Key. */
+  readonly repeats?: Repeats;
   /** What everybody may know of this node, as JSON. */
   status(): string;
 }
@@ -31,11 +52,28 @@ export type Handle = (request: HttpRequest) => Answer | Promise<Answer>;
 
 export function openRoutes(parts: RouteParts): Handle {
   const routes = new Routes(parts);
-  return (request) => routes.handle(request);
+  const handle: Handle = (request) => routes.handle(request);
+  const origins = parts.http.cors_origins;
+  return origins.length === 0 ? handle : withCors(handle, origins);
 }
 
 /** What a path leads to; `search` stands behind the "?". */
 type Route = (request: HttpRequest, search: Span) => Answer | Promise<Answer>;
+
+/** A request and who sent it. */
+interface CallerAsked extends Asked {
+  readonly caller: Caller;
+  readonly visit?: Visit | undefined;
+}
+
+/** What makes a request with an Idempotency-Key be stored once. */
+interface Once extends Pick<Asked, "kept" | "noted"> {
+  readonly identity: Idempotency;
+}
+
+/** Methods of endpoints that take messages, and of those that only tell. */
+const writing = "GET, HEAD, OPTIONS, POST";
+const telling = "GET, HEAD, OPTIONS";
 
 const seen: Answer = Object.freeze({ status: 204, headers: Object.freeze({ "cache-control": "no-store" }) });
 
@@ -46,6 +84,10 @@ class Routes {
   readonly #intake: Intake;
   readonly #topics: Topics;
   readonly #fill: Fill;
+  readonly #entry: EntryWriter;
+  readonly #gate: Gate | undefined;
+  readonly #anybody: Caller;
+  readonly #visitors: Visitors | undefined;
   readonly #path = new TextMemo();
 
   constructor(parts: RouteParts) {
@@ -54,6 +96,10 @@ class Routes {
     this.#intake = new Intake(parts);
     this.#topics = new Topics(parts.http);
     this.#fill = openSender(parts.http);
+    this.#entry = parts.entry ?? entryWriter;
+    this.#gate = parts.gate;
+    this.#anybody = anybody(parts.http.ack);
+    this.#visitors = openVisitors(parts.http);
     this.#paths = this.#table();
   }
 
@@ -65,23 +111,25 @@ class Routes {
     const search = { bytes, from: Math.min(mark + 1, to), to };
     const route = this.#paths.get(path);
     if (route !== undefined) return route(request, search);
+    if (path === "*" && request.method === "OPTIONS") return notAllowed("OPTIONS", writing);
     return this.#tracker(request, path, search) ?? notFound(path);
   }
 
   #table(): Map<string, Route> {
     const paths = new Map<string, Route>();
-    const { status, table, log } = this.#parts;
+    const { table, log } = this.#parts;
     for (const root of this.#roots) {
       paths.set(`${root}/log`, (request, search) => this.#log(request, search));
       paths.set(`${root}/log.gif`, (request, search) => this.#pixel(request, search));
-      for (const name of ["status", "stat"]) paths.set(`${root}/${name}`, reading(() => json(status())));
+      const status = reading((request, search) => this.#status(request, search));
+      for (const name of ["status", "stat"]) paths.set(`${root}/${name}`, status);
       paths.set(`${root}/imok`, reading(() => text("imok")));
       if (root !== "") paths.set(root, reading((request) => this.#welcome(request)));
     }
     for (const root of new Set(["", ...this.#roots])) {
       paths.set(`${root}/`, reading((request) => this.#welcome(request)));
       paths.set(`${root}/livez`, reading(() => text("alive\n")));
-      paths.set(`${root}/readyz`, reading(() => readiness(table, log)));
+      paths.set(`${root}/readyz`, reading(() => readiness(table, log, this.#gate)));
     }
     return paths;
   }
@@ -90,7 +138,12 @@ class Routes {
     if (request.method === "GET") return this.#get(request, search);
     if (request.method === "POST") return this.#post(request, search);
     if (request.method === "HEAD") return seen;
-    return notAllowed(request.method, "GET, HEAD, POST");
+    return notAllowed(request.method, writing);
+  }
+
+  #status(request: HttpRequest, search: Span): Answer {
+    const problem = this.#gate?.reader(request, search);
+    return problem === undefined ? json(this.#parts.status()) : this.#intake.refuse(problem);
   }
 
   /** One message, all in the query. */
@@ -98,17 +151,67 @@ class Routes {
     const wish = request.header("accept")?.startsWith("image/") ? "pixel" : undefined;
     const query = this.#read(search);
     if (isProblem(query)) return this.#intake.refuse(query);
-    const ack = this.#ack(request, query);
+    const caller = this.#caller(request, search, query);
+    if (isProblem(caller)) return this.#intake.refuse(caller);
+    const ack = this.#ack(request, query, caller);
     if (isProblem(ack)) return this.#intake.refuse(ack);
-    return this.#take(request, query, { wish: wish ?? wishOf(request, query), ack });
+    const asked = { wish: wish ?? wishOf(request, query), ack, caller };
+    const key = this.#keyOf(request);
+    if (key === null) return this.#take(request, query, asked);
+    return this.#once(key, [bytesOf(search)], asked, (once) => {
+      this.#read(search, once.identity);
+      return this.#take(request, query, { ...asked, ...once });
+    });
+  }
+
+  #keyOf(request: HttpRequest): string | null {
+    return this.#parts.repeats === undefined ? null : request.header("idempotency-key");
+  }
+
+  /** Takes a request with a key, unless it was taken before. `parts` are what makes it this request and no other. */
+  async #once(
+    key: string,
+    parts: readonly Uint8Array[],
+    { wish, caller }: CallerAsked,
+    take: (once: Once) => Answer | Promise<Answer>,
+  ): Promise<Answer> {
+    const repeats = this.#parts.repeats!;
+    const identity = identityOf(key, caller.name ?? "", parts);
+    if (isProblem(identity)) return this.#intake.refuse(identity, wish);
+    await repeats.ready();
+    const found = repeats.find(identity);
+    if (found !== undefined) {
+      return isProblem(found) ? this.#intake.refuse(found, wish) : await take({ identity, kept: found });
+    }
+    repeats.begin(identity);
+    let kept: Kept | undefined;
+    let answer: Answer | undefined;
+    try {
+      answer = await take({ identity, noted: (there) => kept = there });
+      return answer;
+    } finally {
+      repeats.settle(identity, answer !== undefined && answer.status < 500 ? kept : undefined);
+    }
   }
 
   #pixel(request: HttpRequest, search: Span): Answer | Promise<Answer> {
     if (request.method === "HEAD") return { ...pixel, body: undefined };
-    if (request.method !== "GET") return notAllowed(request.method, "GET, HEAD");
+    if (request.method !== "GET") return notAllowed(request.method, telling);
     const query = this.#read(search);
     if (isProblem(query)) return this.#intake.refuse(query, "pixel");
-    return this.#take(request, query, { wish: "pixel", ack: diskAck });
+    const caller = this.#caller(request, search, query);
+    if (isProblem(caller)) return this.#intake.refuse(caller, "pixel");
+    const visit = this.#visitors?.(request);
+    const answer = this.#take(request, query, { wish: "pixel", ack: diskAck, caller, visit });
+    const cookie = visit?.setCookie;
+    return cookie === undefined
+      ? answer
+      : Promise.resolve(answer).then((one) => withHeaders(one, { "set-cookie": cookie }));
+  }
+
+  /** Who sends it, or why that one may not. */
+  #caller(request: HttpRequest, search: Span, { keyId }: Query): Caller | Problem {
+    return this.#gate === undefined ? this.#anybody : this.#gate.writer(request, search, keyId);
   }
 
   /** `/tracker/{topic}/{site}`: the same as a pixel whose query begins with both. */
@@ -123,56 +226,71 @@ class Routes {
   }
 
   /** Begins the entry of a request with the fields of its query. From here to the append nothing is waited for. */
-  #read(search: Span): Query | Problem {
-    entryWriter.begin({ timestamp: this.#parts.clock.now() });
-    return parseQuery(search, entryWriter);
+  #read(search: Span, idempotency?: Idempotency): Query | Problem {
+    this.#entry.begin({ timestamp: this.#parts.clock.now(), idempotency });
+    return parseQuery(search, this.#entry);
   }
 
-  #ack(request: HttpRequest, query: Query): Ack | Problem {
-    const { ack } = this.#parts.http;
+  #ack(request: HttpRequest, query: Query, { ack }: Caller): Ack | Problem {
     const asked = parseAck(query.ack, ack);
     return isProblem(asked) || query.ack !== undefined ? asked : parseAck(request.header("sparkngin-ack"), ack);
   }
 
-  #take(request: HttpRequest, query: Query, asked: Asked): Answer | Promise<Answer> {
-    const topic = this.#complete(request, query);
+  #take(request: HttpRequest, query: Query, asked: CallerAsked): Answer | Promise<Answer> {
+    const topic = this.#complete(request, query, asked.visit);
     const data = dataOf(query.others);
     this.#topics.begin();
     const problem = data.length > this.#parts.http.message_max
       ? tooLong(this.#parts.http.message_max)
-      : this.#topics.admit(topic);
+      : this.#topics.admit(topic) ?? asked.caller.admit(topic!);
     if (problem !== undefined) return this.#intake.refuse(problem, asked.wish);
-    entryWriter.open();
-    entryWriter.data(data, 0, data.length, true);
-    entryWriter.shut();
+    this.#entry.open();
+    this.#entry.data(data, 0, data.length, true);
+    this.#entry.shut();
     return this.#store(asked);
   }
 
   async #post(request: HttpRequest, search: Span): Promise<Answer> {
     const query = this.#read(search);
     if (isProblem(query)) return this.#intake.refuse(query);
-    const ack = this.#ack(request, query);
+    const caller = this.#caller(request, search, query);
+    if (isProblem(caller)) return this.#intake.refuse(caller);
+    const ack = this.#ack(request, query, caller);
     if (isProblem(ack)) return this.#intake.refuse(ack);
     for (const name of query.others.keys()) return this.#intake.refuse(stray(name));
     const body = await bodyOf(request, this.#parts.http.body_max);
     if (isProblem(body)) return this.#intake.refuse(body);
-    // Other requests used the writer meanwhile.
-    this.#read(search);
-    const problem = this.#parse(request, body, this.#complete(request, query));
+    const asked = { wish: wishOf(request, query), ack, caller };
+    const take = (once?: Once) => {
+      // Other requests used the writer meanwhile.
+      this.#read(search, once?.identity);
+      return this.#takeBody(request, query, { ...asked, ...once }, body);
+    };
+    const key = this.#keyOf(request);
+    return key === null ? await take() : await this.#once(key, [bytesOf(search), body], asked, take);
+  }
+
+  #takeBody(request: HttpRequest, query: Query, asked: CallerAsked, body: Uint8Array): Answer | Promise<Answer> {
+    const problem = this.#parse(request, body, { topic: this.#complete(request, query), caller: asked.caller });
     if (problem !== undefined) return this.#intake.refuse(problem);
-    if ((query.seen & idBit) !== 0 && entryWriter.count > 1) return this.#intake.refuse(oneId);
-    return this.#store({ wish: wishOf(request, query), ack });
+    if ((query.seen & idBit) !== 0 && this.#entry.count > 1) return this.#intake.refuse(oneId);
+    return this.#store(asked);
   }
 
   /** Puts what the query left open. Returns the topic of messages that name none. */
-  #complete(request: HttpRequest, { topic, seen }: Query): string | undefined {
+  #complete(request: HttpRequest, { topic, seen }: Query, visit?: Visit): string | undefined {
     const other = this.#parts.http.topic;
-    if (topic === undefined && other !== "") entryWriter.text(topicTag, other);
-    this.#fill(entryWriter, seen, request);
+    if (topic === undefined && other !== "") this.#entry.text(topicTag, other);
+    if (visit !== undefined && (seen & cookiesBit) === 0) this.#entry.text(cookiesTag, visit.cookies);
+    this.#fill(this.#entry, visit === undefined ? seen : seen | cookiesBit, request);
     return topic ?? (other === "" ? undefined : other);
   }
 
-  #parse(request: HttpRequest, bytes: Uint8Array, topic: string | undefined): Problem | undefined {
+  #parse(
+    request: HttpRequest,
+    bytes: Uint8Array,
+    { topic, caller }: { readonly topic: string | undefined; readonly caller: Caller },
+  ): Problem | undefined {
     const { http } = this.#parts;
     this.#topics.begin();
     const rules: BodyRules = {
@@ -181,15 +299,26 @@ class Routes {
       messagesMax: http.messages_max,
       depthMax: http.depth_max,
       topic,
-      admit: (topic) => this.#topics.admit(topic),
+      admit: (topic) => this.#topics.admit(topic) ?? caller.admit(topic!),
     };
-    const body = { bytes, type: request.header("content-type"), encoding: request.header("content-encoding") };
-    return parseBody(body, rules, entryWriter);
+    const body = {
+      bytes,
+      type: request.header("content-type"),
+      encoding: request.header("content-encoding"),
+      fromPage: () => request.header("origin") !== null,
+    };
+    return parseBody(body, rules, this.#entry);
   }
 
-  #store(asked: Asked): Answer | Promise<Answer> {
-    const answer = this.#intake.store(entryWriter, asked);
+  #store(asked: CallerAsked): Answer | Promise<Answer> {
+    const { caller, wish } = asked;
+    const { count } = this.#entry;
+    const problem = caller.over(count);
+    if (problem !== undefined) return this.#intake.refuse(problem, wish);
+    const answer = this.#intake.store(this.#entry, asked);
     this.#topics.keep();
+    // Refused at once, they cost the sender nothing.
+    if (asked.kept === undefined && (answer instanceof Promise || answer.status < 300)) caller.spend(count);
     return answer;
   }
 
@@ -197,22 +326,25 @@ class Routes {
     const host = request.header("host") ?? "";
     const server = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? host : this.#parts.http.listen;
     const log = `${request.secure ? "https" : "http"}://${server}${this.#roots[0]}/log`;
+    const key = this.#parts.http.keys ? ' -H "Authorization: Bearer $KEY"' : "";
     return text(
       `Sparkngin takes messages over HTTP and delivers every one of them.\n\n` +
-        `  curl -i '${log}?topic=test&level=info&greeting=hello'\n` +
-        `  curl -i '${log}' -d '{"topic":"test","data":{"greeting":"hello"}}'\n`,
+        `  curl -i${key} '${log}?topic=test&level=info&greeting=hello'\n` +
+        `  curl -i${key} '${log}' -d '{"topic":"test","data":{"greeting":"hello"}}'\n`,
     );
   }
 }
 
 /** Not ready exactly when a request would get 503: where no commit of late has shown that the log works, one is made. */
-async function readiness(table: Table, log: LogWriter): Promise<Answer> {
+async function readiness(table: Table, log: LogWriter, gate: Gate | undefined): Promise<Answer> {
   const state = nodeStates[table.get("state")]!;
   if (state === "starting" || state === "stopping") return problemAnswer(notReady[state]);
   try {
     await log.probe();
-    return text("ready\n");
+    const closed = gate?.closed;
+    return closed === undefined ? text("ready\n") : problemAnswer(closed);
   } catch (problem) {
+    if (problem instanceof LogExhausted) return problemAnswer(notReady.exhausted);
     return problemAnswer(problem instanceof LogFull ? notReady.full : notReady.stopped);
   }
 }
@@ -220,16 +352,17 @@ async function readiness(table: Table, log: LogWriter): Promise<Answer> {
 const notReady: Readonly<Record<Exclude<NodeState, "ready">, Problem>> = {
   starting: { code: "starting", detail: "The log is being read; messages are taken soon" },
   full: { code: "disk-full", detail: "There is no room for messages now" },
+  exhausted: { code: "system-exhausted", detail: "The system lacks files or memory now" },
   stopped: { code: "log-stopped", detail: "The log takes no messages now" },
   stopping: { code: "stopping", detail: "This server is going away" },
 };
 
 /** An endpoint that only tells. */
-function reading(answer: (request: HttpRequest) => Answer | Promise<Answer>): Route {
-  return async (request) => {
-    if (request.method === "GET") return await answer(request);
-    if (request.method === "HEAD") return { ...await answer(request), body: undefined };
-    return notAllowed(request.method, "GET, HEAD");
+function reading(answer: Route): Route {
+  return async (request, search) => {
+    if (request.method === "GET") return await answer(request, search);
+    if (request.method === "HEAD") return { ...await answer(request, search), body: undefined };
+    return notAllowed(request.method, telling);
   };
 }
 
@@ -254,7 +387,13 @@ function wishOf(request: HttpRequest, query: Query): Wish {
 
 const questionMark = 0x3f;
 const topicTag = tagOf("topic");
+const cookiesTag = tagOf("cookies");
 const idBit = bitOf("id");
+const cookiesBit = bitOf("cookies");
+
+function bytesOf({ bytes, from, to }: Span): Uint8Array {
+  return bytes.subarray(from, to);
+}
 
 /** `text` and then the rest. */
 function behind(text: string, { bytes, from, to }: Span): Span {
@@ -278,6 +417,8 @@ function notFound(path: string): Answer {
   return problemAnswer({ code: "not-found", detail: `There is no ${quoted(path)} here: see /` });
 }
 
+/** RFC 9110 9.3.7: OPTIONS is allowed everywhere, and is told the same. */
 function notAllowed(method: string, allow: string): Answer {
+  if (method === "OPTIONS") return { status: 204, headers: { allow, "cache-control": "no-store" } };
   return problemAnswer({ code: "method-not-allowed", detail: `${quoted(method)} is not among ${allow}` }, { allow });
 }

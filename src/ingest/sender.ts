@@ -4,6 +4,7 @@ import { fieldLengthMax } from "../message/message.ts";
 import { type EntryWriter, type FieldTag, tagOf } from "../message/wire.ts";
 import { bitOf } from "./fields.ts";
 import type { HttpRequest } from "./http.ts";
+import { plainAddress } from "./ip.ts";
 
 export interface SenderSettings {
   readonly trusted_proxies: readonly string[];
@@ -20,11 +21,10 @@ const tags = {
 };
 
 export function openSender(settings: SenderSettings): Fill {
-  const trusts = proxyTest(settings.trusted_proxies);
+  const addressOf = openAddress(settings.trusted_proxies);
   const keepsCookies = settings.cookies.length > 0;
   return (into, seen, request) => {
-    const peer = plainAddress(request.peer);
-    const address = trusts === undefined ? peer : forwardedAddress(peer, request.header("x-forwarded-for"), trusts);
+    const address = addressOf(request);
     into.text(tags.peerIp, address);
     if ((seen & bits.ip) === 0) into.text(tags.ip, address);
     if ((seen & bits.referrer) === 0) putHeader(into, tags.referrer, request, "referer");
@@ -35,16 +35,29 @@ export function openSender(settings: SenderSettings): Fill {
   };
 }
 
+/** The address that a request comes from: the nearest one that is none of our proxies. */
+export function openAddress(trustedProxies: readonly string[]): (request: HttpRequest) => string {
+  const trusts = proxyTest(trustedProxies);
+  if (trusts === undefined) return ({ peer }) => plainAddress(peer);
+  return (request) => forwardedAddress(plainAddress(request.peer), request.header("x-forwarded-for"), trusts);
+}
+
+/** Whether the sender speaks HTTPS, with us or with a proxy of ours that says so. */
+export function openHttpsTest(trustedProxies: readonly string[]): (request: HttpRequest) => boolean {
+  const trusts = proxyTest(trustedProxies);
+  return (request) => {
+    if (request.secure === true) return true;
+    if (!trusts?.(plainAddress(request.peer))) return false;
+    // Of several proxies the first stands nearest to the sender.
+    return /^\s*https\s*(,|$)/i.test(request.header("x-forwarded-proto") ?? "");
+  };
+}
+
 function putHeader(into: EntryWriter, tag: FieldTag, request: HttpRequest, name: string): void {
   const span = request.headerSpan(name);
   if (span === undefined || span.to - span.from > fieldLengthMax) {
     into.text(tag, headerText(request.header(name)));
   } else if (span.to > span.from) into.span(tag, span.bytes, span.from, span.to);
-}
-
-/** An IPv4 address stays one when it comes through an IPv6 socket. */
-function plainAddress(address: string): string {
-  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
 }
 
 /** Whether an address is one of our proxies; nothing when there is none. Throws when an entry is no address or network. */
@@ -91,7 +104,7 @@ function withoutPort(hop: string): string {
 }
 
 /** A header comes with a character a byte; what is UTF-8 is read as such. Cut where a field would be too long. */
-function headerText(header: string | null, lengthMax = fieldLengthMax): string | undefined {
+export function headerText(header: string | null, lengthMax = fieldLengthMax): string | undefined {
   if (header === null || header === "") return undefined;
   const text = isAscii(header) ? header : fromUtf8(header);
   return text.length > lengthMax ? text.slice(0, lengthMax) : text;

@@ -17,6 +17,10 @@ import { publicStatus } from "../observe/status.ts";
 import { realWorld } from "../os/deno.ts";
 import { codeOf, type World } from "../os/world.ts";
 import { Deliveries, type DeliveryNews, type Receiver } from "./deliveries.ts";
+import { type Gate, openGate } from "./gate.ts";
+import { openEntry } from "./privacy.ts";
+import { openHistory } from "./history.ts";
+import { Repeats } from "./repeats.ts";
 import { openRoutes } from "./routes.ts";
 import { type HttpServer, serveHttp } from "./server.ts";
 
@@ -50,6 +54,8 @@ export type IntakeNews =
   | { readonly kind: "stopped" };
 
 const tickMs = 250;
+/** About 250 bytes each, if they all come within the window. */
+const repeatKeysMax = 1_000_000;
 /** A stop answers what is under way for so long. */
 const drainMs = 700;
 
@@ -63,6 +69,7 @@ class Intake {
   readonly #removeSleeper: (() => void)[] = [];
   readonly #deliveries: Deliveries;
   #server: HttpServer | undefined;
+  #gate: Gate | undefined;
 
   constructor(job: IntakeJob) {
     this.#job = job;
@@ -95,10 +102,23 @@ class Intake {
     void this.#tick();
   }
 
+  #openRepeats(): Repeats {
+    const { dir, node, http } = this.#job;
+    const before = { dir, node, end: this.#table.get("durable") as Position, segment: this.#table.get("segment") };
+    const limits = { windowMs: http.idempotency_window, keysMax: repeatKeysMax };
+    return new Repeats(this.#world.clock, openHistory(this.#world, before), limits);
+  }
+
   async listen(): Promise<void> {
-    const { http } = this.#job;
+    const { http, dir } = this.#job;
+    const report = (text: string) => say({ kind: "report", text });
+    this.#gate = openGate(http, { world: this.#world, dir, report });
+    void this.#gate?.keepUp(this.#ticking.signal);
     const handle = openRoutes({
       http,
+      gate: this.#gate,
+      repeats: this.#openRepeats(),
+      entry: openEntry(http.ip, { files: this.#world.files, dir, report }),
       deliveries: this.#deliveries,
       log: this.#writer,
       clock: this.#world.clock,
@@ -137,6 +157,7 @@ class Intake {
     await Promise.race([this.#server?.shutdown(), this.#world.clock.sleep(drainMs, limit.signal)]);
     limit.abort();
     this.#server?.abort();
+    this.#gate?.close();
     await this.#writer.close();
     say({ kind: "stopped" });
   }

@@ -36,7 +36,7 @@ export class BacklogWatch {
   look(facts: NodeFacts, elapsed: number): Backlog[] {
     return facts.destinations.flatMap(({ name, required }, number) => {
       if (!required) return [];
-      const backlog = this.#measure(name, bytesOf(facts, number), facts, elapsed);
+      const backlog = this.#measure(name, backlogBytes(facts, number), facts, elapsed);
       const memory = this.#remembered.get(name)!;
       const step = steps.filter((limit) => backlog.share >= limit).length;
       const passed = step > memory.step;
@@ -57,7 +57,7 @@ export class BacklogWatch {
 }
 
 /** What the log holds for a destination, about: its messages' part of all that is kept. */
-function bytesOf({ table }: NodeFacts, number: number): number {
+export function backlogBytes({ table }: Pick<NodeFacts, "table">, number: number): number {
   const [start, durable] = [table.get("start"), table.get("durable")];
   const position = Math.max(start, table.destination(number).position);
   return durable > start ? table.get("logBytes") * Math.max(0, durable - position) / (durable - start) : 0;

@@ -1,12 +1,16 @@
 /**
  * [shell] The management address: status, metrics, health and the live tail over HTTP, and orders to destinations. It asks for
- * no key, so on loopback it answers only to who calls it by a loopback name: a web page whose own name was made to point here
- * (DNS rebinding) gets nothing. An order must come as JSON, which a page of another origin cannot send unasked.
+ * keys only when told to, so on loopback it answers only to who calls it by a loopback name: a web page whose own name was made to
+ * point here (DNS rebinding) gets nothing. An order must come as JSON, which a page of another origin cannot send unasked.
  */
+import { Buffer } from "node:buffer";
 import { Hono } from "hono";
-import { filterNames } from "../message/filter.ts";
+import { type Denial, isDenial, keyOf, lacking } from "../access/door.ts";
+import { mayAdminister, mayRead } from "../access/key.ts";
+import type { KeyRing } from "../access/key_ring.ts";
 import { type Address, formatAddress, isLoopback, parseAddress } from "../config/address.ts";
 import { type Order, orderNames, type Outcome } from "../deliver/control.ts";
+import { filterNames } from "../message/filter.ts";
 import type { Clock } from "../os/world.ts";
 import { metricsType } from "./metrics.ts";
 import { type TailFilter, type TailForm, type TailLimits, tailLimits, type TailSource, tailStream } from "./tail.ts";
@@ -15,6 +19,8 @@ export interface ManagementParts {
   /** Checked by the configuration: `host:port`. */
   readonly listen: string;
   readonly clock: Clock;
+  /** Where everybody who reaches us may ask, there are none. */
+  readonly keys?: KeyRing | undefined;
   status(): object;
   metrics(): string;
   /** Why a request would be turned away now, or nothing. */
@@ -38,20 +44,64 @@ export async function openManagement(parts: ManagementParts): Promise<Management
   const wanted = parseAddress(parts.listen)!;
   const stop = new AbortController();
   const app = managementApp(parts, stop.signal);
-  const server = await listen(wanted, (request) => app.fetch(request));
-  const { port } = server.addr;
+  const listening = new Listening(parts, (request) => app.fetch(request), stop.signal);
+  const port = listening.begin(wanted);
   return {
     address: formatAddress({ host: wanted.host, port }),
     port,
     async shutdown() {
       stop.abort();
-      const closed = server.shutdown();
-      await Promise.race([closed, parts.clock.sleep(500)]);
+      await Promise.race([listening.end(), parts.clock.sleep(500)]);
     },
   };
 }
 
-function listen({ host, port }: Address, handler: (request: Request) => Response | Promise<Response>) {
+type Handler = (request: Request) => Response | Promise<Response>;
+
+const listenAgainMs = 500;
+
+/** The system's server ends when it cannot take a connection, e.g. for want of a handle: then it is begun again. */
+class Listening {
+  readonly #parts: Pick<ManagementParts, "clock" | "report">;
+  readonly #handler: Handler;
+  readonly #stopping: AbortSignal;
+  #server: Deno.HttpServer<Deno.NetAddr> | undefined;
+
+  constructor(parts: Pick<ManagementParts, "clock" | "report">, handler: Handler, stopping: AbortSignal) {
+    this.#parts = parts;
+    this.#handler = handler;
+    this.#stopping = stopping;
+  }
+
+  /** The port. */
+  begin(address: Address): number {
+    this.#server = listen(address, this.#handler);
+    const { port } = this.#server.addr;
+    void this.#keepUp({ host: address.host, port });
+    return port;
+  }
+
+  async end(): Promise<void> {
+    await this.#server?.shutdown();
+  }
+
+  async #keepUp(address: Address): Promise<void> {
+    while (!this.#stopping.aborted) {
+      try {
+        await this.#server?.finished;
+        if (this.#server !== undefined) return;
+        this.#server = listen(address, this.#handler);
+      } catch (problem) {
+        // Said once, however often it is tried.
+        if (this.#server !== undefined) this.#parts.report(problem);
+        this.#server = undefined;
+        await this.#parts.clock.sleep(listenAgainMs, this.#stopping);
+      }
+    }
+  }
+}
+
+function listen({ host, port }: Address, handler: Handler): Deno.HttpServer<Deno.NetAddr> {
   try {
     return Deno.serve({ hostname: host, port, onListen() {} }, handler);
   } catch (problem) {
@@ -87,6 +137,7 @@ export function managementApp(parts: ManagementParts, stop: AbortSignal): Hono {
     context.header("Cache-Control", "no-store, no-transform");
     context.header("X-Content-Type-Options", "nosniff");
   });
+  if (parts.keys) askForKeys(app, parts.keys);
   app.get("/", (context) => context.text(contents));
   app.get("/status", (context) => context.json(parts.status()));
   app.get("/metrics", (context) => context.body(parts.metrics(), 200, { "Content-Type": metricsType }));
@@ -103,6 +154,24 @@ export function managementApp(parts: ManagementParts, stop: AbortSignal): Hono {
     return context.text("Cannot answer: something unexpected happened, see the log of sparkngin.\n", 500);
   });
   return app;
+}
+
+/** What balancers and orchestrators ask stays open: it tells nothing. */
+const openPaths = ["/livez", "/readyz"];
+
+function askForKeys(app: Hono, ring: KeyRing): void {
+  app.use(async (context, next) => {
+    const denial = openPaths.includes(context.req.path) ? undefined : denialOf(ring, context.req.raw);
+    return denial === undefined ? await next() : problem(denial.status, denial.detail, denial.headers);
+  });
+}
+
+function denialOf(ring: KeyRing, { headers, url, method }: Request): Denial | undefined {
+  const query = Buffer.from(new URL(url).search);
+  const key = keyOf(ring, { authorization: headers.get("authorization"), keyId: undefined, query });
+  if (isDenial(key)) return key;
+  if (method === "GET" || method === "HEAD") return mayRead(key) ? undefined : lacking(key, "read");
+  return mayAdminister(key) ? undefined : lacking(key, "admin");
 }
 
 function routeTail(app: Hono, parts: ManagementParts, stop: AbortSignal): void {
@@ -183,16 +252,26 @@ async function readSome({ body }: Request, bytesMax: number): Promise<string | u
 
 const problems = {
   400: ["bad-order", "The order cannot be understood"],
+  401: ["unauthorized", "A key is needed"],
+  403: ["forbidden", "The key does not allow this"],
   404: ["not-found", "There is no such destination"],
   409: ["not-possible", "That is not possible now"],
   415: ["unsupported-type", "The type of the body is not supported"],
-  503: ["unavailable", "The destination does not answer"],
+  503: ["unavailable", "That cannot be told now"],
 } as const;
 
-function problem(status: keyof typeof problems, detail: string): Response {
+function problem(
+  status: keyof typeof problems,
+  detail: string,
+  more: Readonly<Record<string, string>> = {},
+): Response {
   const [code, title] = problems[status];
   const body = JSON.stringify({ type: `/errors/${code}`, title, status, detail, retryable: status === 503 });
-  const headers = { "Content-Type": "application/problem+json", ...(status === 503 && { "Retry-After": "1" }) };
+  const headers = {
+    "Content-Type": "application/problem+json",
+    ...(status === 503 && { "Retry-After": "1" }),
+    ...more,
+  };
   return new Response(body, { status, headers });
 }
 

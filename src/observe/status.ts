@@ -1,4 +1,5 @@
 /** What `/status` answers: in full to the operator, in short to everybody. */
+import { backlogBytes } from "./backlog.ts";
 import { type Counts, type Verdict, verdicts } from "../log/mod.ts";
 import {
   type DestinationCells,
@@ -36,8 +37,12 @@ export interface DestinationStatus extends Counts {
   readonly state: DestinationState;
   readonly position: number;
   readonly pending: number;
+  /** Of the log, about: what waits for it. */
+  readonly backlog_bytes: number;
   readonly lag_s: number;
   readonly tries: number;
+  /** Refused, and waiting because too many are. */
+  readonly held: number;
   readonly last_error: string;
   readonly required: boolean;
   readonly generation: number;
@@ -109,6 +114,7 @@ const reasons: Readonly<Record<NodeState, string>> = {
   starting: "starting: the log is not open yet",
   ready: "ready",
   full: "full: there is no room for the log",
+  exhausted: "exhausted: the system has no files or no memory left for the log",
   stopped: "stopped: the disk failed, and only a restart can tell what it holds",
   stopping: "stopping",
 };
@@ -133,9 +139,11 @@ export function destinationStatus(facts: NodeFacts, number: number): Destination
     state: stateOf(cells),
     position,
     pending,
+    backlog_bytes: Math.round(backlogBytes(facts, number)),
     ...counts,
     lag_s: pending > 0 ? lag(facts, cells.get("since")) : 0,
     tries: cells.get("tries"),
+    held: cells.get("held"),
     last_error: lastError,
     required,
     generation: cells.get("generation"),

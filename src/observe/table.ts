@@ -15,6 +15,9 @@ const nodeCells = [
   "acceptedBytes",
   "requests",
   "refused",
+  "denied",
+  "limited",
+  "repeated",
   "unavailable",
   "logBytes",
   "freeBytes",
@@ -39,11 +42,12 @@ const destinationCells = [
   "sendMicros",
   "since",
   "deadBytes",
+  "held",
 ] as const;
 export type DestinationCell = (typeof destinationCells)[number];
 
 /** Of the log: what a request would meet. */
-export const nodeStates = ["starting", "ready", "full", "stopped", "stopping"] as const;
+export const nodeStates = ["starting", "ready", "full", "exhausted", "stopped", "stopping"] as const;
 export type NodeState = (typeof nodeStates)[number];
 
 /** Of a destination: "waiting" = it has messages and cannot deliver them now. */

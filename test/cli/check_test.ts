@@ -17,6 +17,12 @@ Deno.test("M8.1 check without any configuration is ok and says what that comes t
   );
 });
 
+Deno.test("M1.10 check says where keys are asked for", async () => {
+  const { out } = await sparkngin(["check", "--http-keys", "--management-keys"]);
+  assert.match(out, /^takes messages at http:\/\/127\.0\.0\.1:8080\/log, from who shows a key$/m);
+  assert.match(out, /^shows status and metrics at http:\/\/127\.0\.0\.1:8081\/, to who shows a key$/m);
+});
+
 Deno.test("check names the file, and what each destination gets", async () => {
   const { code, out } = await sparkngin(["check", "--config", "/etc/s.toml"], { files: { "/etc/s.toml": good } });
   assert.equal(code, 0);

@@ -10,10 +10,12 @@ Deno.test("M8.2 the manual is in step with the keys; else: deno run -A man/make.
 
 Deno.test("M8.2 the manual has every exit code, command and variable", () => {
   for (const [name, code] of Object.entries(exitCodes)) assert.ok(page.includes(`\n.It ${code}\n`), name);
-  for (const command of ["run", "check", "config", "status", "tail", "destination", "log"]) {
+  for (const command of ["run", "check", "config", "status", "tail", "destination", "key", "log"]) {
     assert.ok(page.includes(`\n.It Cm ${command}\n`));
   }
-  for (const variable of ["SPARKNGIN_CONFIG", "SPARKNGIN_URL"]) assert.ok(page.includes(`.It Ev ${variable}`));
+  for (const variable of ["SPARKNGIN_CONFIG", "SPARKNGIN_URL", "SPARKNGIN_KEY"]) {
+    assert.ok(page.includes(`.It Ev ${variable}`));
+  }
 });
 
 Deno.test("M8.2 mandoc has nothing to say about the manual", async (test) => {

@@ -16,7 +16,7 @@ Deno.test("plain sparkngin and --help print the commands on standard output", as
   for (const args of [[], ["--help"], ["help"], ["-h"]]) {
     const { code, out, err } = await sparkngin(args);
     assert.deepEqual([code, err], [0, ""]);
-    for (const command of ["run", "check", "config", "status", "tail", "destination", "log"]) {
+    for (const command of ["run", "check", "config", "status", "tail", "destination", "key", "log"]) {
       assert.match(out, new RegExp(`^  ${command} `, "m"));
     }
   }

@@ -115,7 +115,7 @@ Deno.test("an unknown key is refused with the nearest name", () => {
 Deno.test("an unknown key that nothing resembles is refused with the known ones", () => {
   refused(
     "[management]\nzzzzzz = 3",
-    'Cannot read sparkngin.toml: line 2: unknown key "zzzzzz" in [management]; known are "listen", "public"',
+    'Cannot read sparkngin.toml: line 2: unknown key "zzzzzz" in [management]; known are "listen", "public", "keys"',
   );
 });
 
@@ -207,31 +207,77 @@ Deno.test("variables of the command line and of Kubernetes' service links are no
   understood("", { env: { SPARKNGIN_URL: "x", SPARKNGIN_CONFIG: "y", SPARKNGIN_EXE: "z", ...kubernetes } });
 });
 
-Deno.test("an intake address beyond loopback is refused until public is written", () => {
+Deno.test("M1.10 an intake address beyond loopback is refused until keys or public is written", () => {
   refused(
     '[http]\nlisten = "0.0.0.0:8080"',
     'Cannot read sparkngin.toml: line 2: "listen" in [http] is "0.0.0.0:8080", which is beyond this machine: ' +
-      "who reaches it can send messages. If that is meant, write public = true in [http]; else listen on 127.0.0.1",
+      "who reaches it can send messages. Write keys = true in [http] to ask for keys (sparkngin key create makes them). " +
+      "If everybody may, write public = true in [http]; else listen on 127.0.0.1",
   );
   refused(
     "",
     'Cannot read the command line: --http-listen is "[::]:8080", which is beyond this machine: ' +
-      "who reaches it can send messages. If that is meant, write public = true in [http]; else listen on 127.0.0.1",
+      "who reaches it can send messages. Write keys = true in [http] to ask for keys (sparkngin key create makes them). " +
+      "If everybody may, write public = true in [http]; else listen on 127.0.0.1",
     { flags: { "http.listen": "[::]:8080" } },
   );
   understood('[http]\nlisten = "0.0.0.0:8080"\npublic = true');
+  understood('[http]\nlisten = "0.0.0.0:8080"\nkeys = true');
   understood('[http]\nlisten = "[::1]:8080"');
   understood('[http]\nlisten = "localhost:8080"');
 });
 
-Deno.test("a management address beyond loopback is refused until public is written", () => {
+Deno.test("M1.10 a management address beyond loopback is refused until keys or public is written", () => {
   refused(
     '[management]\nlisten = "0.0.0.0:8081"',
     'Cannot read sparkngin.toml: line 2: "listen" in [management] is "0.0.0.0:8081", which is beyond this machine: ' +
-      "who reaches it can read every message and steer destinations. If that is meant, write public = true in [management]; " +
-      "else listen on 127.0.0.1",
+      "who reaches it can read every message and steer destinations. Write keys = true in [management] to ask for keys " +
+      "(sparkngin key create makes them). If everybody may, write public = true in [management]; else listen on 127.0.0.1",
   );
   understood('[management]\nlisten = "0.0.0.0:8081"\npublic = true');
+  understood('[management]\nlisten = "0.0.0.0:8081"\nkeys = true');
+});
+
+Deno.test("M1.10 to ask everybody for a key, and nobody, is refused", () => {
+  for (const section of ["http", "management"]) {
+    refused(
+      `[${section}]\npublic = true\nkeys = true`,
+      `Cannot read sparkngin.toml: line 3: "keys" in [${section}] is true, and so is public, which asks nobody for a key: ` +
+        "keep one of the two",
+    );
+  }
+});
+
+Deno.test("M1.10 origins are written as browsers send them", () => {
+  understood(
+    '[http]\ncors_origins = ["*", "null", "https://a.example", "http://localhost:3000", "chrome-extension://abc"]',
+  );
+  const expected = 'expected origins as browsers send them, such as "https://www.example.com"';
+  const table = [
+    ["https://a.example/", '; write "https://a.example"'],
+    ["https://A.example:443", '; write "https://a.example"'],
+    ["https://a.example/page?x", '; write "https://a.example"'],
+    ["a.example", ""],
+    ["https://*.example", ""],
+    ["", ""],
+  ];
+  for (const [origin, advice] of table) {
+    refused(
+      `[http]\ncors_origins = ["${origin}"]`,
+      `Cannot read sparkngin.toml: line 2: "cors_origins" in [http] has "${origin}"; ${expected}${advice}`,
+    );
+  }
+});
+
+Deno.test("M1.6 a visitor's cookie lasts as long as browsers keep one, at most", () => {
+  understood('[http]\nvisitor_cookie = "visitor"\nvisitor_max_age = "400d"');
+  for (const age of ["401d", "0s"]) {
+    refused(
+      `[http]\nvisitor_max_age = "${age}"`,
+      'Cannot read sparkngin.toml: line 2: "visitor_max_age" in [http] is out of bounds; ' +
+        "expected 1s to 400d, beyond which browsers do not go",
+    );
+  }
 });
 
 Deno.test("intake and management at one address are refused, unless the system chooses the port", () => {

@@ -52,6 +52,28 @@ async function connectOften(node: Node, count: number): Promise<void> {
 }
 
 Deno.test({
+  name: `M7.4: a lack of open files ends neither the node nor, when it is over, its management${needs}`,
+  ignore,
+  async fn() {
+    await using node = await startNode();
+    // Those it has stay open; no other can be opened.
+    await limitOpenFiles(node, 3);
+    using asking = await Connection.open(node.management);
+    await eventually("a word about it", () => node.stderr().includes("management: "));
+    await limitOpenFiles(node, 1000);
+    const status = await eventually("an answer", () => fetch(`http://${node.management}/status`));
+    assert.equal((await status.json()).accepted, 0);
+    asking.close();
+    assert.equal(await node.stop(), 0);
+  },
+});
+
+async function limitOpenFiles({ pid }: Node, count: number): Promise<void> {
+  const { success } = await new Deno.Command("prlimit", { args: [`--pid=${pid}`, `--nofile=${count}:`] }).output();
+  assert.ok(success);
+}
+
+Deno.test({
   name: `P14 P16: a million messages behind a dead destination take less than ${residentMiBMax} MiB of memory${needs}`,
   ignore,
   async fn() {

@@ -15,6 +15,7 @@ function read(bytes: string | Uint8Array, sent: Sent): Message[] | Problem {
     bytes: typeof bytes === "string" ? bytesOf(bytes) : bytes,
     type: sent.type ?? null,
     encoding: sent.encoding ?? null,
+    ...(sent.fromPage && { fromPage: sent.fromPage }),
   };
   const entry = new EntryWriter();
   entry.begin({ timestamp: arrival });
@@ -36,6 +37,22 @@ function refuse(bytes: string | Uint8Array, sent: Sent): Problem {
 
 const form = "application/x-www-form-urlencoded";
 const two = '{"x":1}\n{"x":2}';
+
+Deno.test("M1.2 from a page, text that begins as JSON is JSON: pages cannot say so without asking first", () => {
+  const fromPage = () => true;
+  for (const type of ["text/plain;charset=UTF-8", "text/plain"]) {
+    assert.deepEqual(take(' {"x":1}', { type, fromPage }), ['{"x":1}']);
+    assert.deepEqual(take('[{"x":1},{"x":2}]', { type, fromPage }), ['{"x":1}', '{"x":2}']);
+    assert.deepEqual(take(two, { type, fromPage }), ['{"x":1}', '{"x":2}']);
+    assert.deepEqual(take("a\n{}", { type, fromPage }), ["a", "{}"]);
+    assert.deepEqual(take('"x"', { type, fromPage }), ['"x"']);
+    assert.deepEqual(take(two, { type, fromPage: () => false }), ['{"x":1}', '{"x":2}']);
+    assert.equal(refuse("{x", { type, fromPage }).code, "bad-message");
+  }
+  const octets = { type: "application/octet-stream", fromPage: () => assert.fail("nobody needs to know") };
+  assert.deepEqual(take("[1]", octets), ["[1]"]);
+  assert.deepEqual(take("plain", { ...octets, type: "text/plain" }), ["plain"]);
+});
 
 Deno.test("M1.2 the type says what a body is", () => {
   const table: [string | undefined, string, string[]][] = [

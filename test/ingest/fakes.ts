@@ -9,7 +9,7 @@ import { type Answer, type HttpRequest, type Span, TooLarge } from "../../src/in
 import { Deliveries, type Receiver } from "../../src/ingest/deliveries.ts";
 import { SimClock } from "../sim/clock.ts";
 import type { Rules } from "../../src/ingest/rules.ts";
-import { type Handle, openRoutes } from "../../src/ingest/routes.ts";
+import { type Handle, openRoutes, type RouteParts } from "../../src/ingest/routes.ts";
 
 export const arrival = 1_395_012_345_634;
 
@@ -59,6 +59,7 @@ export interface Asked {
   readonly headers?: Record<string, string>;
   readonly body?: string | Uint8Array;
   readonly peer?: string;
+  readonly secure?: boolean;
 }
 
 export function request(target: string, asked: Asked = {}): HttpRequest {
@@ -67,7 +68,7 @@ export function request(target: string, asked: Asked = {}): HttpRequest {
     method: asked.method ?? (asked.body === undefined ? "GET" : "POST"),
     target: spanOf(target),
     peer: asked.peer ?? "192.0.2.7",
-    secure: false,
+    secure: asked.secure ?? false,
     header: (name) => asked.headers?.[name] ?? null,
     headerSpan: (name) => {
       const value = asked.headers?.[name];
@@ -92,7 +93,14 @@ export interface Node {
   ask(target: string, asked?: Asked): Promise<Answer>;
 }
 
-export function openNode(settings: Partial<Config["http"]> = {}, receivers: readonly Receiver[] = []): Node {
+/** What only some nodes have. */
+export type MoreParts = Partial<Pick<RouteParts, "gate" | "entry">>;
+
+export function openNode(
+  settings: Partial<Config["http"]> = {},
+  receivers: readonly Receiver[] = [],
+  more: MoreParts = {},
+): Node {
   const log = new FakeLog();
   const table = Table.allocate(receivers.length);
   const clock = new SimClock();
@@ -112,6 +120,7 @@ export function openNode(settings: Partial<Config["http"]> = {}, receivers: read
     node: "9f3c01aa27de4410",
     epoch: () => 3,
     status: () => '{"version":"0"}',
+    ...more,
   });
   const ask = async (target: string, asked?: Asked) => {
     const answer = handle(request(target, asked));

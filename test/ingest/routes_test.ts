@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { accepted, type Answer, BodyLost } from "../../src/ingest/http.ts";
 import { nodeStates } from "../../src/observe/table.ts";
-import { LogFull, LogStopped } from "../../src/log/mod.ts";
+import { LogExhausted, LogFull, LogStopped } from "../../src/log/mod.ts";
 import { arrival, type Asked, bytesOf, openNode, problemIn, request, textOf } from "./fakes.ts";
 
 const json = { "content-type": "application/json" };
@@ -125,6 +125,17 @@ Deno.test("M1.2 text lines and bytes take their fields from the query", async ()
   ]]);
 });
 
+Deno.test("M1.2 sendBeacon: a string from a page is JSON when it begins so, from elsewhere it is text", async () => {
+  const { log, ask } = openNode();
+  const type = { "content-type": "text/plain;charset=UTF-8" };
+  const body = '{"level":"info","data":{"x":1}}';
+  await ask("/log?topic=t", { body, headers: { ...type, origin: "https://a.example" } });
+  await ask("/log?topic=t", { body, headers: type });
+  await ask("/log?topic=t", { body: "plain", headers: { ...type, origin: "https://a.example" } });
+  const found = log.messages.map(({ level, data, dataIsJson }) => [level, textOf(data), dataIsJson]);
+  assert.deepEqual(found, [["info", '{"x":1}', true], [undefined, body, false], [undefined, "plain", false]]);
+});
+
 Deno.test("M1.2 a packed body is unpacked", async () => {
   const { log, ask } = openNode();
   const headers = { ...json, "content-encoding": "gzip" };
@@ -238,6 +249,17 @@ Deno.test("P12 a full log is 503 with Retry-After, and nothing is kept", async (
   assert.equal((await ask("/log?topic=t")).status, 204);
 });
 
+Deno.test("P12 a log that waits for handles or memory is 503 with a reason of its own", async () => {
+  const { log, ask } = openNode();
+  log.refusal = new LogExhausted("exhausted");
+  for (const path of ["/log?topic=t", "/readyz"]) {
+    const answer = await ask(path);
+    const { status, type, retryable, outcome } = problemIn(answer);
+    assert.equal(answer.headers["retry-after"], "1");
+    assert.deepEqual([status, type, retryable, outcome], [503, "/errors/system-exhausted", true, undefined]);
+  }
+});
+
 Deno.test("P7 a failed commit says whether the messages may be kept", async () => {
   for (const outcome of ["unknown", "refused"] as const) {
     const { log, table, handle } = openNode();
@@ -328,9 +350,10 @@ Deno.test("P21 readyz says what a request would meet", async () => {
   const { table, log, ask } = openNode();
   const refusals: Record<string, Error> = {
     full: new LogFull("full"),
+    exhausted: new LogExhausted("exhausted"),
     stopped: new LogStopped("stopped", "refused"),
   };
-  const wanted = { starting: 503, ready: 200, full: 503, stopped: 503, stopping: 503 };
+  const wanted = { starting: 503, ready: 200, full: 503, exhausted: 503, stopped: 503, stopping: 503 };
   for (const [number, state] of nodeStates.entries()) {
     table.set("state", number);
     log.refusal = refusals[state];
@@ -371,18 +394,34 @@ Deno.test("HEAD stores nothing and promises nothing", async () => {
 Deno.test("a method that does not fit is 405 and told what does", async () => {
   const { log, ask } = openNode();
   const table: [string, string, string][] = [
-    ["PUT", "/log?topic=t", "GET, HEAD, POST"],
-    ["OPTIONS", "/log", "GET, HEAD, POST"],
-    ["get", "/log?topic=t", "GET, HEAD, POST"],
-    ["POST", "/log.gif?topic=t", "GET, HEAD"],
-    ["POST", "/tracker/t/s", "GET, HEAD"],
-    ["POST", "/status", "GET, HEAD"],
-    ["DELETE", "/", "GET, HEAD"],
+    ["PUT", "/log?topic=t", "GET, HEAD, OPTIONS, POST"],
+    ["get", "/log?topic=t", "GET, HEAD, OPTIONS, POST"],
+    ["POST", "/log.gif?topic=t", "GET, HEAD, OPTIONS"],
+    ["POST", "/tracker/t/s", "GET, HEAD, OPTIONS"],
+    ["POST", "/status", "GET, HEAD, OPTIONS"],
+    ["DELETE", "/", "GET, HEAD, OPTIONS"],
   ];
   for (const [method, path, allow] of table) {
     const answer = await ask(path, { method });
     assert.deepEqual([answer.status, answer.headers.allow], [405, allow], `${method} ${path}`);
   }
+  assert.equal(log.entries.length, 0);
+});
+
+Deno.test("M1.10 OPTIONS tells what is allowed, and stores nothing", async () => {
+  const { log, ask } = openNode();
+  const table = {
+    "/log?topic=t": "GET, HEAD, OPTIONS, POST",
+    "*": "GET, HEAD, OPTIONS, POST",
+    "/log.gif": "GET, HEAD, OPTIONS",
+    "/tracker/t/s": "GET, HEAD, OPTIONS",
+    "/status": "GET, HEAD, OPTIONS",
+  };
+  for (const [path, allow] of Object.entries(table)) {
+    const { status, headers, body } = await ask(path, { method: "OPTIONS" });
+    assert.deepEqual([status, headers.allow, body], [204, allow, undefined], path);
+  }
+  assert.equal((await ask("/nowhere", { method: "OPTIONS" })).status, 404);
   assert.equal(log.entries.length, 0);
 });
 

@@ -32,6 +32,7 @@ function fillBus(table: Table): void {
   bus.set("state", destinationStates.indexOf("waiting"));
   bus.set("since", now - 2500);
   bus.set("tries", 4);
+  bus.set("held", 7);
   bus.set("generation", 1);
   bus.set("sendMicros", 250_000);
 }

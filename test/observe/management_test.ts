@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { KeyRing } from "../../src/access/key_ring.ts";
 import type { Order, Outcome, Standing } from "../../src/deliver/control.ts";
 import type { Position } from "../../src/log/mod.ts";
 import { managementApp, type ManagementParts } from "../../src/observe/management.ts";
 import type { TailFilter } from "../../src/observe/tail.ts";
+import { dir, make, worldWith } from "../access/keys.ts";
 import { SimClock } from "../sim/clock.ts";
 
 function someParts(more: Partial<ManagementParts> = {}): ManagementParts {
@@ -211,6 +213,44 @@ Deno.test("M3.2 a destination or an order that there is not is a 404", async () 
   assert.equal((await ask("/destinations/none/pause", {}, { method: "POST", body: "{}", headers })).status, 404);
   assert.equal((await post("/destinations/bus/explode")).status, 404);
   assert.equal((await ask("/destinations/bus/pause")).status, 404);
+});
+
+Deno.test("M1.10 with keys, looking needs the scope read and orders need admin; health is open", async () => {
+  const [reader, admin, writer] = [["read"], ["admin"], ["write"]].map((scopes) => make({ scopes }));
+  const world = worldWith(...[reader, admin, writer].map((one) => one!.key));
+  const orders: string[] = [];
+  const more = {
+    listen: "0.0.0.0:8081",
+    keys: new KeyRing({ world, dir, report: (text) => assert.fail(text) }),
+    order: (name: string) => Promise.resolve(void orders.push(name)),
+  };
+  const statusOf = async (path: string, key?: string, init: RequestInit = {}) => {
+    const headers = { "content-type": json, ...(key && { authorization: `Bearer ${key}` }) };
+    return (await ask(path, more, { ...init, headers })).status;
+  };
+  for (const path of ["/status", "/metrics", "/tail", "/"]) {
+    const keys = [undefined, reader!.shown, admin!.shown, writer!.shown, make().shown];
+    assert.deepEqual(await Promise.all(keys.map((key) => statusOf(path, key))), [401, 200, 200, 403, 401], path);
+  }
+  const post = { method: "POST", body: "{}" };
+  const given = [undefined, reader!.shown, writer!.shown, admin!.shown];
+  const statuses = await Promise.all(given.map((key) => statusOf("/destinations/bus/pause", key, post)));
+  assert.deepEqual([statuses, orders], [[401, 403, 403, 404], ["bus"]]);
+  for (const path of ["/livez", "/readyz"]) assert.equal(await statusOf(path), 200);
+  assert.equal(await statusOf(`/status?key=${reader!.shown}`, reader!.shown), 401);
+});
+
+Deno.test("M1.10 who lacks a key or a scope is told which", async () => {
+  const reader = make({ scopes: ["read"] });
+  const keys = new KeyRing({ world: worldWith(reader.key), dir, report: (text) => assert.fail(text) });
+  const without = await ask("/status", { keys });
+  assert.equal(without.headers.get("www-authenticate"), 'Bearer realm="sparkngin", Basic realm="sparkngin"');
+  assert.equal(without.headers.get("content-type"), "application/problem+json");
+  assert.match((await without.json()).detail, /Authorization: Bearer KEY/);
+  const headers = { "content-type": json, authorization: `Bearer ${reader.shown}` };
+  const lacking = await ask("/destinations/bus/pause", { keys }, { method: "POST", body: "{}", headers });
+  const { detail, type } = await lacking.json();
+  assert.deepEqual([detail, type], [`Key ${reader.key.id} lacks the scope "admin": it has read`, "/errors/forbidden"]);
 });
 
 Deno.test("an unexpected problem is reported, and told without its details", async () => {

@@ -20,6 +20,7 @@ Deno.test("M1.4 the full status has the members that decisions promise", () => {
     state: "waiting",
     position: 70,
     pending: 30,
+    backlog_bytes: 1365,
     taken: 45,
     filtered: 4,
     sampled: 0,
@@ -30,6 +31,7 @@ Deno.test("M1.4 the full status has the members that decisions promise", () => {
     damaged: 0,
     lag_s: 2.5,
     tries: 4,
+    held: 7,
     last_error: "broker is away",
     required: true,
     generation: 1,
@@ -77,7 +79,7 @@ Deno.test("P21 the node is ready in one state only, and says why not in the othe
     table.set("state", state);
     return notReady(table)?.split(":")[0];
   });
-  assert.deepEqual(reasons, ["starting", undefined, "full", "stopped", "stopping"]);
+  assert.deepEqual(reasons, ["starting", undefined, "full", "exhausted", "stopped", "stopping"]);
 });
 
 Deno.test("every state of a destination is shown by its name", () => {
