@@ -134,7 +134,7 @@ type Shown = ReturnType<typeof openCursor>;
 type Told =
   | { readonly kind: "reached"; readonly position: Position }
   | { readonly kind: "dead"; readonly position: Position; readonly reason: string }
-  | { readonly kind: "skipped"; readonly from: Position; readonly to: Position };
+  | { readonly kind: "skipped"; readonly from: Position; readonly to: Position; readonly reason: string };
 
 function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort): PumpWatch {
   const tell = (told: Told) => {
@@ -161,7 +161,7 @@ function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort):
     held: (count) => cells.set("held", count),
     expired(from, to) {
       say({ kind: "lost", text: `messages ${from} to ${to - 1} expired: more than backlog_max waits` });
-      tell({ kind: "skipped", from, to });
+      tell({ kind: "skipped", from, to, reason: "expired: more than backlog_max waits" });
       show(cells, cursor);
     },
     advanced(_selection, { bytes, ms }) {
@@ -173,7 +173,7 @@ function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort):
     },
     synced: () => cells.set("durable", cursor.durable),
     obeyed(from) {
-      if (cursor.position > from) tell({ kind: "skipped", from, to: cursor.position });
+      if (cursor.position > from) tell({ kind: "skipped", from, to: cursor.position, reason: "skipped by command" });
       cells.set("tries", 0);
       cells.set("held", 0);
       lastText = "";

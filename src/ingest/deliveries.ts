@@ -21,8 +21,8 @@ export interface Receiver {
 export type DeliveryNews =
   | { readonly kind: "reached"; readonly position: Position }
   | { readonly kind: "dead"; readonly position: Position; readonly reason: string }
-  /** By command: it will never have these. */
-  | { readonly kind: "skipped"; readonly from: Position; readonly to: Position };
+  /** It will never have these. */
+  | { readonly kind: "skipped"; readonly from: Position; readonly to: Position; readonly reason: string };
 
 export type Outcome =
   | { readonly kind: "delivered" }
@@ -105,7 +105,7 @@ export class Deliveries {
     if (news.kind === "skipped") {
       for (const wait of waits.filter(({ first, end }) => first < news.to && news.from < end)) {
         const position = Math.max(wait.first, news.from) as Position;
-        wait.dead ??= { kind: "dead", name, position, reason: "skipped by command" };
+        wait.dead ??= { kind: "dead", name, position, reason: news.reason };
       }
       return this.hear(number, { kind: "reached", position: news.to });
     }

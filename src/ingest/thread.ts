@@ -69,6 +69,8 @@ class Intake {
   readonly #removeSleeper: (() => void)[] = [];
   readonly #deliveries: Deliveries;
   #server: HttpServer | undefined;
+  /** What kept delivered messages from being removed the last time: said once. */
+  #trimTrouble = "";
   #gate: Gate | undefined;
 
   constructor(job: IntakeJob) {
@@ -193,8 +195,11 @@ class Intake {
     try {
       const before = freeBefore(this.#writer.segments(), limits);
       if (before !== undefined) this.#writer.trim(before);
+      this.#trimTrouble = "";
     } catch (problem) {
-      say({ kind: "report", text: `delivered messages cannot be removed: ${textOf(problem)}` });
+      const text = `delivered messages cannot be removed: ${textOf(problem)}`;
+      if (text !== this.#trimTrouble) say({ kind: "report", text });
+      this.#trimTrouble = text;
     }
   }
 

@@ -15,7 +15,7 @@ Deno.test("M3.2 who waits for messages that an operator skips is not told that t
     deliveries.wait([0], at(6), 1),
   ];
   deliveries.hear(0, { kind: "reached", position: at(2) });
-  deliveries.hear(0, { kind: "skipped", from: at(3), to: at(6) });
+  deliveries.hear(0, { kind: "skipped", from: at(3), to: at(6), reason: "skipped by command" });
   assert.deepEqual(await clock.run(before), { kind: "delivered" });
   assert.deepEqual(await clock.run(across), {
     kind: "dead",
