@@ -106,7 +106,7 @@ export const sections = {
     body_max: size("largest request body", "8MiB", 1024),
     bodies_max: size(
       "memory that the bodies of all requests together may take; beyond it they are told to come again",
-      "256MiB",
+      "128MiB",
       1024,
     ),
     message_max: size("largest message, so that every destination can take it", "900KiB", 1024),

@@ -76,9 +76,9 @@ export class Pump {
     const { cursor, control } = this.#parts;
     try {
       while (!signal.aborted) {
-        const until = AbortSignal.any([signal, control.arrived]);
-        if (cursor.paused) await aborted(until);
-        else await this.#carry(until);
+        // Not one signal of both: Deno 2.7.14 forgets one that nothing but a listener waits for.
+        if (cursor.paused) await Promise.race([aborted(signal), aborted(control.arrived)]);
+        else await this.#carry(AbortSignal.any([signal, control.arrived]));
         if (control.arrived.aborted && !signal.aborted) await this.#obey();
       }
     } finally {

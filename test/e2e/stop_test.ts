@@ -56,6 +56,30 @@ Deno.test("P20: SIGTERM and SIGINT end it with 0; a start after that finds nothi
   assert.deepEqual(await outputFiles(`${home.path}/data/out`, "t", [".open"]), []);
 });
 
+Deno.test("M3.2: a destination that is paused at a start is resumed by an order", async () => {
+  await using home = await makeTempDir();
+  await using first = await startNode({ dir: home.path });
+  await order(first, "pause");
+  await send(first, 5);
+  await assertStops(first);
+  await using second = await startNode({ dir: home.path });
+  // Enough for memory to be tidied up: what waits for the order must survive it.
+  await send(second, 3000, "other");
+  await order(second, "resume");
+  assert.equal((await arrived(`${home.path}/data/out`, "t", 5)).length, 5);
+  await assertStops(second);
+});
+
+async function order(node: Node, what: string): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(`http://${node.management}/destinations/out/${what}`, {
+    method: "POST",
+    headers,
+    body: "{}",
+  });
+  assert.equal(answer.status, 200, await answer.text());
+}
+
 Deno.test("P2 P20: what no destination had at SIGTERM is delivered after the next start, in order", async () => {
   await using home = await makeTempDir();
   const dir = home.path;
