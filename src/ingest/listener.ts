@@ -1,5 +1,5 @@
 /** [shell] Where connections come in: TCP as it is. `tls.ts` is the other way in; nobody else knows which it was. */
-import type { Clock } from "../os/world.ts";
+import { type Clock, isTransient } from "../os/world.ts";
 import type { ByteStream } from "./connection.ts";
 
 /** What comes, and what goes wrong. */
@@ -7,6 +7,8 @@ export interface Arrivals {
   readonly clock: Clock;
   /** Owns the stream from here on. */
   take(stream: ByteStream): void;
+  /** The system gives no handle for a connection. */
+  lacking(): void;
   /** Something an operator must know. */
   report(text: string): void;
 }
@@ -57,6 +59,7 @@ class TcpListener implements Listener {
         failed = false;
       } catch (problem) {
         if (signal.aborted) return;
+        if (isTransient(problem)) this.#arrivals.lacking();
         // No more handles, or the client was gone before it was taken: neither is the end. Said once.
         if (!failed) report(`a connection could not be taken: ${problem instanceof Error ? problem.message : problem}`);
         failed = true;

@@ -27,6 +27,7 @@ const kinds = {
   "stopping": [503, "The server is stopping", true],
 } as const satisfies Record<string, readonly [number, string, boolean]>;
 export type ProblemCode = keyof typeof kinds;
+export const problemCodes = Object.keys(kinds) as ProblemCode[];
 
 export interface Problem {
   readonly code: ProblemCode;

@@ -27,6 +27,7 @@ import {
 import { type Ack, diskAck, parseAck } from "./ack.ts";
 import { type Asked, Intake, type IntakeParts, type Wish } from "./intake.ts";
 import { TextMemo } from "./memo.ts";
+import { openApi } from "./openapi.ts";
 import { badMessage, isProblem, type Problem, problemAnswer, quoted, shownName } from "./problem.ts";
 import { dataOf, parseQuery, type Query } from "./query.ts";
 import { identityOf, type Kept, type Repeats } from "./repeats.ts";
@@ -45,6 +46,7 @@ export interface RouteParts extends IntakeParts {
   readonly entry?: EntryWriter;
   /** Without it, nobody looks for an Idempotency-Key. */
   readonly repeats?: Repeats;
+  readonly version: string;
   /** What everybody may know of this node, as JSON. */
   status(): string;
 }
@@ -126,7 +128,10 @@ class Routes {
       paths.set(`${root}/imok`, reading(() => text("imok")));
       if (root !== "") paths.set(root, reading((request) => this.#welcome(request)));
     }
+    const { version, http, gate } = this.#parts;
+    const description = openApi({ version, root: http.root, keys: gate !== undefined && http.keys });
     for (const root of new Set(["", ...this.#roots])) {
+      paths.set(`${root}/openapi.json`, reading(() => json(description)));
       paths.set(`${root}/`, reading((request) => this.#welcome(request)));
       paths.set(`${root}/livez`, reading(() => text("alive\n")));
       paths.set(`${root}/readyz`, reading(() => readiness(table, log, this.#gate)));

@@ -40,6 +40,7 @@ export async function serveHttp(options: ServerOptions): Promise<HttpServer> {
     clock: options.clock,
     report: options.report,
     take: (stream: ByteStream) => server.take(stream),
+    lacking: () => server.makeRoom(),
   };
   const listening = options.tls === undefined
     ? listenTcp(host, port, arrivals)
@@ -60,12 +61,16 @@ export async function serveHttp(options: ServerOptions): Promise<HttpServer> {
 }
 
 const sweepMs = 250;
+/** For files of the log and the destinations, and for management. */
+const handlesKept = 64;
 
 class ConnectionServer {
   readonly #options: ServerOptions;
   readonly #parts: ConnectionParts;
   readonly #open = new Map<Connection, Promise<void>>();
   readonly #perAddress = new Map<string, number>();
+  /** How many there may be. */
+  #most: number;
   readonly #sweeping = new AbortController();
   /** Looked at by every request, so kept by the sweep rather than asked for. */
   #now = 0;
@@ -73,6 +78,7 @@ class ConnectionServer {
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#most = options.connectionsMax;
     this.#parts = {
       handle: options.handle,
       elapsed: () => this.#now,
@@ -98,11 +104,28 @@ class ConnectionServer {
   take(stream: ByteStream): void {
     const { peer } = stream;
     const fromThere = this.#perAddress.get(peer) ?? 0;
-    const { connectionsMax, connectionsPerAddress } = this.#options;
-    if (this.#open.size >= connectionsMax || fromThere >= connectionsPerAddress) return void turnAway(stream);
+    const { connectionsPerAddress } = this.#options;
+    if (this.#open.size >= this.#most || fromThere >= connectionsPerAddress) return void turnAway(stream);
     this.#perAddress.set(peer, fromThere + 1);
     const connection = new Connection(stream, this.#parts);
     this.#open.set(connection, connection.run().then(() => this.#forget(connection, peer)));
+  }
+
+  /**
+   * The system gives no more handles. Connections took them, and the log and the operator need some, too: so many are closed, idle
+   * ones first, the youngest first, and there will never be as many again.
+   */
+  makeRoom(): void {
+    const open = [...this.#open.keys()].reverse();
+    const most = Math.max(1, open.length - handlesKept);
+    if (most >= this.#most) return;
+    this.#most = most;
+    this.#options.report(
+      `only ${most} connections at once from now on: the system allows no more handles; raise its limit (ulimit -n), ` +
+        "or lower http.connections_max",
+    );
+    const idle = open.filter((connection) => !connection.busy);
+    for (const connection of idle.slice(0, handlesKept)) connection.close();
   }
 
   #forget(connection: Connection, peer: string): void {

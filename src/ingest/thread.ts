@@ -120,6 +120,7 @@ class Intake {
       http,
       gate: this.#gate,
       repeats: this.#openRepeats(),
+      version: this.#job.version,
       entry: openEntry(http.ip, { files: this.#world.files, dir, report }),
       deliveries: this.#deliveries,
       log: this.#writer,

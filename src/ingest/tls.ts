@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { createSecureContext, createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
+import { isTransient } from "../os/world.ts";
 import type { ByteStream } from "./connection.ts";
 import { type Arrivals, backlog, type Listener } from "./listener.ts";
 
@@ -86,7 +87,10 @@ class TlsListener implements Listener {
     this.port = (server.address() as { port: number }).port;
     server.on("connection", (socket: Socket) => this.#meet(socket));
     server.on("secureConnection", (socket: TLSSocket) => this.#take(socket));
-    server.on("error", (problem: Error) => arrivals.report(`a connection could not be taken: ${problem.message}`));
+    server.on("error", (problem: Error) => {
+      if (isTransient(problem)) arrivals.lacking();
+      arrivals.report(`a connection could not be taken: ${problem.message}`);
+    });
     // Whoever cannot shake hands is gone with that: nothing an operator must know.
     server.on("tlsClientError", (_problem: Error, socket: TLSSocket) => socket.destroy());
     void this.#look();

@@ -50,6 +50,11 @@ Deno.test("M1.10 memory is bounded: the one used least lately is forgotten", () 
   const buckets = new Buckets({ rate: 1, max: 1000 });
   for (let i = 0; i < 100_000; i++) buckets.take(`address ${i}`, i / 1000);
   assert.equal(buckets.size, 1000);
+  const used = new Buckets({ rate: 1, max: 3 });
+  for (const whose of ["a", "b", "c"]) used.take(whose, 0);
+  used.take("a", 1000);
+  used.take("d", 1000);
+  assert.deepEqual(["a", "b"].map((whose) => used.take(whose, 1000) === 0), [false, true]);
   assert.notEqual(buckets.take("address 99999", 100), 0);
   assert.equal(buckets.take("address 1", 100), 0);
 });

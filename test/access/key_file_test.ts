@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
 import { KeysDamaged, loadKeys, parseKeys, renderKeys, storeKeys } from "../../src/access/key_file.ts";
 import { realWorld } from "../../src/os/deno.ts";
 import { dir, make, worldWith } from "./keys.ts";
@@ -25,6 +26,23 @@ Deno.test("M1.10 a damaged file opens no door: every flipped bit and every cut i
   for (let length = 0; length < bytes.length; length++) {
     assert.throws(() => parseKeys(bytes.subarray(0, length)), KeysDamaged, `${length} bytes`);
   }
+});
+
+Deno.test("M1.10 what is no key, or another format, is refused although its checksum fits", () => {
+  const [key] = some();
+  const bad = [
+    { ...key!, digest: key!.digest!.slice(1) },
+    { ...key!, digest: undefined },
+    { ...key!, id: "000000000000 " },
+    { ...key!, scopes: ["wriet"] },
+    { ...key!, created: 1.5 },
+    { ...key!, rate: 0 },
+    { ...key!, quota: -1 },
+  ];
+  for (const one of bad) assert.throws(() => parseKeys(renderKeys([one])), KeysDamaged, JSON.stringify(one));
+  const body = "sparkngin keys 2\n";
+  const sum = crc32(body).toString(16).padStart(8, "0");
+  assert.throws(() => parseKeys(new TextEncoder().encode(`${body}${sum}\n`)), /does not begin with "sparkngin keys 1"/);
 });
 
 Deno.test("M1.10 a power cut leaves the old keys or the new", () => {

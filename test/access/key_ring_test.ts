@@ -36,6 +36,10 @@ Deno.test("M1.10 keys that were good stay good when the file cannot be read, whi
   assert.equal(reports.length, 1);
   assert.match(reports[0]!, /^Cannot read the keys: .*; the keys read before stay in force$/);
   world.heal();
+  await world.run(1001);
+  world.failNth(1, "EIO", { kinds: ["open"] });
+  await world.run(1001);
+  assert.equal(reports.length, 2);
   storeKeys(world.files, dir, []);
   await world.run(1001);
   assert.equal(ring.find(shown), undefined);

@@ -25,10 +25,31 @@ Deno.test("M1.10 a new day (UTC) begins at nothing, in a running node and at a s
   const { world, usage } = open();
   usage.add("a", 5);
   assert.equal(usage.secondsLeft, 12 * 3600);
+  await world.run(500);
+  assert.equal(usage.secondsLeft, 12 * 3600);
   await world.run(11.9 * 3_600_000);
   assert.equal(usage.of("a"), 5);
   await world.run(0.2 * 3_600_000);
   assert.deepEqual([usage.of("a"), open(world).usage.of("a")], [0, 0]);
+  usage.add("a", 1);
+  await world.run(24 * 3_600_000);
+  usage.add("b", 2);
+  assert.deepEqual([usage.of("a"), usage.of("b")], [0, 2]);
+  usage.keep();
+  assert.equal(open(world).usage.of("b"), 2);
+});
+
+Deno.test("M1.10 where nothing was used nothing is written", async () => {
+  const { world, usage } = open();
+  const before = world.calls;
+  await world.run(60_000);
+  assert.equal(world.calls, before);
+  usage.add("a", 1);
+  await world.run(10_001);
+  const kept = world.calls;
+  assert.ok(kept > before);
+  await world.run(60_000);
+  assert.equal(world.calls, kept);
 });
 
 Deno.test("M1.10 a file that cannot be read counts as nothing, one that cannot be written is said once", async () => {

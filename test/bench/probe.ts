@@ -128,7 +128,17 @@ function getProbe(): Probe {
   table.set("state", nodeStates.indexOf("ready"));
   const clock = realWorld().clock;
   const deliveries = new Deliveries({ receivers: [], clock, deadlineMs: 0, setWaiters() {} });
-  const handle = openRoutes({ http, log, deliveries, clock, table, node, epoch: () => 1, status: () => "{}" });
+  const handle = openRoutes({
+    http,
+    log,
+    deliveries,
+    clock,
+    table,
+    node,
+    epoch: () => 1,
+    version: "0",
+    status: () => "{}",
+  });
   return {
     name: "get",
     what: `a GET from the route to the answer, into a log in memory, ${together} a commit`,

@@ -39,6 +39,27 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: `P12: connections that take all handles are bounded, so that the log and the operator have theirs${needs}`,
+  ignore,
+  async fn() {
+    await using node = await startNode({ config });
+    await limitOpenFiles(node, 150);
+    const open = await Promise.all(Array.from({ length: 300 }, () => Connection.open(node.http)));
+    await eventually("a bound on connections", () => node.stderr().includes("connections at once from now on"));
+    await eventually("an answer to the operator", async () => (await fetch(`http://${node.management}/status`)).ok);
+    const taken = async () => {
+      using connection = await Connection.open(node.http);
+      return (await post(connection)).status === 204;
+    };
+    for (const connection of open.slice(0, 280)) connection.close();
+    await eventually("a message that is taken", () => taken().catch(() => false));
+    for (const connection of open.slice(280)) connection.close();
+    for (let i = 0; i < 10; i++) await eventually("another one", () => taken().catch(() => false));
+    assert.equal(await node.stop(), 0);
+  },
+});
+
 /** How many were accepted before; what was refused says why, and keeps nothing. */
 async function untilRefused(connection: Connection): Promise<number> {
   for (let accepted = 0;; accepted++) {

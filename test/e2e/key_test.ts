@@ -55,7 +55,8 @@ Deno.test("M1.10: management asks for keys too, and commands take theirs from SP
   assert.equal((await asked(["status"], reader.key)).code, 0);
   assert.equal((await asked(["destination", "pause", "out"], reader.key)).code, 77);
   assert.equal((await asked(["destination", "pause", "out"], admin.key)).code, 0);
-  assert.equal((await fetch(`http://${node.management}/livez`)).status, 200);
+  const livez = await fetch(`http://${node.management}/livez`);
+  assert.deepEqual([livez.status, await livez.text()], [200, "ok\n"]);
 });
 
 Deno.test("M1.10: a quota outlives a restart", async () => {

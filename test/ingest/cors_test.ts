@@ -26,6 +26,10 @@ Deno.test("M1.10 a preflight of a page that may is told what it may", async () =
     "access-control-max-age": "7200",
     "vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
   });
+  const { origin } = preflight(page).headers;
+  for (const asked of [{ method: "OPTIONS", headers: { origin } }, { ...preflight(page), method: "HEAD" }]) {
+    assert.equal((await ask("/log", asked)).headers["access-control-allow-methods"], undefined);
+  }
   assert.equal(log.entries.length, 0);
 });
 

@@ -119,6 +119,7 @@ export function openNode(
     table,
     node: "9f3c01aa27de4410",
     epoch: () => 3,
+    version: "0",
     status: () => '{"version":"0"}',
     ...more,
   });

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { NewKey } from "../../src/access/key.ts";
 import { storeKeys } from "../../src/access/key_file.ts";
+import { Usage } from "../../src/access/usage.ts";
 import type { Config } from "../../src/config/keys.ts";
 import { sections } from "../../src/config/keys.ts";
 import { defaults } from "../../src/config/options.ts";
 import { openGate } from "../../src/ingest/gate.ts";
 import { LogFull } from "../../src/log/mod.ts";
 import { dir, make, worldWith } from "../access/keys.ts";
-import { openNode, problemIn } from "./fakes.ts";
+import { openNode, problemIn, request } from "./fakes.ts";
 
 function open(settings: Partial<Config["http"]>, ...keys: readonly NewKey[]) {
   const http = { ...defaults(sections.http), ...settings };
@@ -50,8 +51,20 @@ Deno.test("M1.10 a key opens as bearer token and as password of Basic; a wrong o
   }
   const wrong = [bearer(make()), basic("x"), { authorization: "Digest x" }, { authorization: key.shown }];
   for (const headers of wrong) assert.equal((await ask("/log?topic=t", { headers })).status, 401);
+  const digest = await ask("/log?topic=t", { headers: { authorization: "Digest x" } });
+  assert.match(problemIn(digest).detail as string, /no key in the Authorization header: write "Bearer KEY"/);
   const answer = await ask("/log?topic=t", { headers: bearer(make()) });
   assert.match(answer.headers["www-authenticate"]!, /error="invalid_token"/);
+});
+
+Deno.test("M1.10 a key in its header is none in the query, although both lie in one buffer", async () => {
+  const key = make();
+  const { handle, log } = open({ keys: true }, key);
+  const sent = request("/log?topic=t", { headers: bearer(key) });
+  const bytes = Buffer.from(`GET /log?topic=t HTTP/1.1\r\nauthorization: Bearer ${key.shown}\r\n\r\n`);
+  const answer = handle({ ...sent, target: { bytes, from: 4, to: 16 } });
+  log.commit();
+  assert.equal((await answer).status, 204);
 });
 
 Deno.test("M1.10 several keys are good at a time, and changes need no restart", async () => {
@@ -76,7 +89,14 @@ Deno.test("M1.10 several keys are good at a time, and changes need no restart", 
 Deno.test("M1.10 a secret key in a query is refused and told why, under whatever name it comes", async () => {
   const key = make();
   const { log, ask } = open({ keys: true }, key);
-  for (const query of [`key_id=${key.shown}`, `api_key=${key.shown}`, `x=1&a=b${key.shown}`]) {
+  for (
+    const query of [
+      `key_id=${key.shown}`,
+      `api_key=${key.shown}`,
+      `x=1&a=b${key.shown}`,
+      `a=sng_&b=${key.shown}&c=sng_`,
+    ]
+  ) {
     for (const headers of [{}, bearer(key)]) {
       const answer = await ask(`/log?topic=t&${query}`, { headers });
       assert.equal(answer.status, 401);
@@ -84,6 +104,7 @@ Deno.test("M1.10 a secret key in a query is refused and told why, under whatever
       assert.ok(!(answer.body as string).includes(key.shown));
     }
   }
+  assert.match(problemIn(await ask(`/log?${key.shown}`)).detail as string, /ends up in logs/);
   assert.equal(log.entries.length, 0);
   assert.equal((await ask("/log?topic=t&note=sng_", { headers: bearer(key) })).status, 204);
 });
@@ -238,7 +259,9 @@ Deno.test("M1.10 a key brings as many messages a day as its quota says; a batch 
   assert.equal((await send(2)).status, 204);
   assert.equal((await ask("/log?topic=t", { headers: bearer(key) })).status, 429);
   assert.equal((await send(6)).status, 429);
+  assert.match((await send(1)).headers["ratelimit"]!, /^"day";r=0;/);
   gate!.close();
+  assert.equal(new Usage({ world, dir, report() {} }).of(key.key.id), 5);
   await world.run(13 * 3_600_000);
   assert.equal((await send(6)).status, 413);
   assert.equal((await send(5)).status, 204);

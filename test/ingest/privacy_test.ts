@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { type IpForm, openEntry } from "../../src/ingest/privacy.ts";
-import { entryWriter } from "../../src/message/wire.ts";
+import type { Message } from "../../src/message/message.ts";
+import { type EntryWriter, entryWriter } from "../../src/message/wire.ts";
 import { dir, worldWith } from "../access/keys.ts";
 import type { SimWorld } from "../sim/world.ts";
-import { openNode } from "./fakes.ts";
+import { openNode, textOf } from "./fakes.ts";
 
 const lines = { "content-type": "application/x-ndjson" };
 
@@ -48,6 +49,22 @@ Deno.test("M1.3 truncated: /24 and /48 of what we saw, what a proxy forwarded an
   ]);
 });
 
+Deno.test("M1.3 all other fields are kept as they are", async () => {
+  const { log, ask } = open("truncated");
+  const headers = { "user-agent": "curl/8", "referer": "http://a/" };
+  await ask("/log?topic=t&level=info&env=prod&key=192.0.2.7&a=192.0.2.7", { headers });
+  const [{ topic, level, env, key, userAgent, referrer, data }] = log.messages as [Message];
+  assert.deepEqual([topic, level, env, key, userAgent, referrer], [
+    "t",
+    "info",
+    "prod",
+    "192.0.2.7",
+    "curl/8",
+    "http://a/",
+  ]);
+  assert.equal(textOf(data), '{"a":"192.0.2.7"}');
+});
+
 Deno.test("M1.3 none: nothing of any address is kept", async () => {
   assert.deepEqual(await addresses("none"), Array(9).fill([undefined, undefined]));
 });
@@ -67,8 +84,8 @@ Deno.test("M1.3 hashed: one address has one hash however it is written, another 
 Deno.test("M1.3 hashed: the key lasts a day and over restarts, and is then another", () => {
   const world = worldWith();
   const noon = Date.UTC(2026, 2, 1, 12);
-  const hash = (time: number) => {
-    const entry = openEntry("hashed", { files: world.files, dir, report: (text) => assert.fail(text) });
+  const start = () => openEntry("hashed", { files: world.files, dir, report: (text) => assert.fail(text) });
+  const hash = (time: number, entry: EntryWriter = start()) => {
     entry.begin({ timestamp: time });
     entry.fields({ ip: "192.0.2.7" });
     entry.open();
@@ -81,6 +98,9 @@ Deno.test("M1.3 hashed: the key lasts a day and over restarts, and is then anoth
   assert.notEqual(hash(noon + 13 * 3_600_000), first);
   assert.notEqual(new TextDecoder().decode(world.fileBytes(`${dir}/ip_key`)), key);
   assert.notEqual(hash(noon), first);
+  const running = start();
+  const [today, later, tomorrow] = [0, 11, 13].map((hours) => hash(noon + hours * 3_600_000, running));
+  assert.deepEqual([today === later, later === tomorrow], [true, false]);
 });
 
 Deno.test("M1.3 hashed: a key that cannot be kept serves all the same, and it is said", async () => {

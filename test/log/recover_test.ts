@@ -510,8 +510,12 @@ Deno.test("P11: one block that the disk does not give is told", async () => {
 
 Deno.test("a last commit without messages is not copied, for nobody was told that anything is kept", async () => {
   const sim = new SimWorld(1);
-  await sim.run(new Trial(sim).writer.probe());
+  const trial = new Trial(sim);
+  await trial.append("a");
+  await sim.run(20_000);
+  await sim.run(trial.writer.probe());
   sim.killProcess();
+  sim.files.remove("data/mark");
   const segments = segmentsOf(sim).length;
   const { writer } = new Trial(sim);
   assert.deepEqual([writer.recovered.undecided, segmentsOf(sim).length], [undefined, segments]);

@@ -95,11 +95,24 @@ Deno.test("P8 with a mark of a segment that is gone, all that is there is looked
   assert.deepEqual(seen(sim).segments.map(({ base }) => base), [0, 3]);
 });
 
-Deno.test("what can be seen behind an empty last segment's beginning is seen in the one before it", async () => {
-  const trial = await running();
-  emptySegment(trial.sim, 6);
-  const found = seen(trial.sim);
-  assert.equal(visibleEnd(found), 6);
+Deno.test("what can be seen is seen behind the mark, also where the last segment is empty", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim, small);
+  await trial.append(entry(0));
+  await sim.run(1500);
+  for (let i = 1; i < 8; i++) await trial.append(entry(i));
+  emptySegment(sim, 8);
+  assert.deepEqual([seen(sim).end, visibleEnd(seen(sim))], [3, 8]);
+});
+
+Deno.test("P8 what was begun since the last mark is read when the node is no more", async () => {
+  const { sim } = await running();
+  sim.killProcess();
+  const again = new Trial(sim, small);
+  await again.append(entry(6), entry(7), entry(8), entry(9));
+  sim.killProcess();
+  assert.ok(peekMark(sim.files, dir)!.position < 10);
+  assert.equal(seen(sim).end, 10);
 });
 
 Deno.test("a directory that nobody has is read to its end, damage included", async () => {

@@ -190,3 +190,58 @@ Deno.test("P10: a log that has stopped says why, once, and leaves no segment ope
   assert.equal(trial.reports.filter((text) => text.startsWith("the log has stopped: ")).length, 1);
   assert.equal(sim.openHandles, before - 1);
 });
+
+Deno.test("the mark is written once a second however many commits there are, and by nothing but commits or moves", async () => {
+  const sim = new SimWorld(1);
+  let destinations = destinationsAt({ one: 1, two: 1 })();
+  const trial = new Trial(sim, { destinations: () => destinations });
+  let marks = 0;
+  sim.watch = (call, path) => void (marks += call === "write" && path === `${dir}/mark` ? 1 : 0);
+  for (let i = 0; i < 9; i++) {
+    await trial.append("a");
+    await sim.run(100);
+  }
+  await sim.run(2000);
+  assert.equal(marks, 1);
+  await trial.append("b");
+  await sim.run(1000);
+  assert.equal(marks, 2);
+  await sim.run(20_000);
+  assert.equal(marks, 2);
+  destinations = destinationsAt({ one: 1, two: 2 })();
+  await sim.run(5000);
+  assert.equal(marks, 3, "one of two has moved");
+});
+
+Deno.test("P12: that the log waits, and that it goes on, is reported once each", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim);
+  await trial.append("a");
+  sim.capacity = 0;
+  await assert.rejects(trial.append("b".repeat(9000)), LogFull);
+  await sim.run(3000);
+  sim.capacity = 1 << 30;
+  await sim.run(1000);
+  assert.deepEqual(trial.reports, [
+    "the disk is full: refusing messages until there is room",
+    "there is room on the disk again: taking messages again",
+  ]);
+  trial.reports.length = 0;
+  sim.failNth(1, "EMFILE", { kinds: ["create"], persistent: true });
+  await assert.rejects(trial.append("b".repeat(9000)), LogFull);
+  sim.heal();
+  await sim.run(1000);
+  assert.equal(trial.reports.at(-1), "taking messages again");
+  assert.match(trial.reports.at(-2)!, /^the system lacks handles or memory/);
+});
+
+Deno.test("a writer says whose log it is and which segments there are, and has nothing to say where nothing was written", async () => {
+  const sim = new SimWorld(1);
+  const idle = new Trial(sim);
+  assert.equal(idle.writer.node, idle.node);
+  await idle.close();
+  assert.deepEqual(idle.reports, []);
+  const trial = new Trial(sim, { segmentBytes: 4096 + 400 });
+  for (let i = 0; i < 8; i++) await trial.append("x".repeat(60));
+  assert.deepEqual(trial.writer.segments().map(({ name }) => `${logDir}/${name}`), segmentsOf(sim));
+});

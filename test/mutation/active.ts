@@ -1,4 +1,4 @@
-/** Which mutant is switched on in this process, and which ones the running test comes by. Every mutated file imports it. */
+/** Which mutant is switched on in this process, and which the running test comes by. Every mutated file imports it. */
 
 let active = -1;
 let seen = new Set<number>();

@@ -16,6 +16,8 @@ interface Settings {
   readonly budget: number;
   readonly jobs: number;
   readonly verbose: boolean;
+  /** Each mutant has a process of its own. */
+  readonly alone: boolean;
 }
 
 /** So many mutants share a process; then the original must pass in it, or each of them is tried again alone. */
@@ -61,8 +63,9 @@ export class Examination {
   }
 
   #batches(mutants: readonly Planted[]): Planted[][] {
-    const early = mutants.filter(({ id }) => this.#early.has(id));
-    const later = mutants.filter(({ id }) => !this.#early.has(id));
+    const alone = ({ id }: Planted) => this.#early.has(id) || this.#settings.alone;
+    const early = mutants.filter(alone);
+    const later = mutants.filter((mutant) => !alone(mutant));
     const batches = early.map((mutant) => [mutant]);
     for (let at = 0; at < later.length; at += batchSize) batches.push(later.slice(at, at + batchSize));
     return batches;
@@ -114,7 +117,7 @@ export class Examination {
     });
     const [mutant, job] = [mutants[ended.length], jobs[ended.length]];
     if (end !== "done" && mutant && job) {
-      // A hang is the mutant's own doing unless it was loaded among others: then it is tried alone.
+      // That a process died by itself may be another mutant's doing: then this one is tried alone.
       ended.push({
         fate: { mutant, killedBy: `${end}: ${current}`, tests: job.tests.length },
         late: end === "died" && !early,
@@ -128,7 +131,7 @@ export class Examination {
     return [...new Set(jobs.flatMap(({ tests }) => tests))].sort((a, b) => this.#ms(a) - this.#ms(b)).slice(0, 40);
   }
 
-  /** The tests that come by a mutant: quick ones of its own file first, then fast ones first, as many as the budget allows. */
+  /** The tests that come by a mutant: quick ones of its own file, then fast ones first, as many as the budget allows. */
   #testsOf({ id, file }: Planted): string[] {
     const own = file.replace("src/", "test/").replace(".ts", "_test.ts") + ":";
     const ids = this.#early.has(id) ? this.#planted.filter((one) => one.file === file).map((one) => one.id) : [id];

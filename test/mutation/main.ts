@@ -1,12 +1,15 @@
 /**
- * `deno task mutate`: how many small mistakes in `src/log` the tests would notice. Every mistake ("mutant") is put behind a switch
- * in a copy of the project; then each is switched on in turn and the tests that come by it are run, fast ones first.
+ * `deno task mutate`: how many small mistakes in `src/log` the tests would notice. Every mistake ("mutant") is put behind a
+ * switch in a copy of the project; then each is switched on in turn, and the tests that come by it are run, fast ones
+ * first.
  *
  *     --file src/log/commit.ts   only this file; may be given more often
  *     --sample N --seed S        N mutants by chance instead of all
- *     --budget S                 seconds of tests a mutant, as they take without it; the file's own tests come on top (20)
+ *     --survivors                only those that docs/mutation.md lists, to try them with more tests
+ *     --budget S                 seconds of tests a mutant, as they take without it (20); the file's own are run in any case
  *     --quick                    without the tests that take long and without simulation
  *     --jobs N                   so many processes at a time (1)
+ *     --alone                    each mutant in a process of its own, slowly: to see that none disturbs another
  *     --verbose                  tells of each mutant what became of it
  *     --write                    puts the result into docs/mutation.md, where the rows of other files stay
  *
@@ -15,7 +18,7 @@
 import { copyProject } from "./copy.ts";
 import { readEquivalents } from "./equivalents.ts";
 import { Examination } from "./examination.ts";
-import { type FileResult, print, writeDocument } from "./report.ts";
+import { type FileResult, print, survivorsListed, writeDocument } from "./report.ts";
 import { chance } from "../sim/chance.ts";
 import type { Planted } from "./plant.ts";
 
@@ -41,7 +44,10 @@ async function examine(): Promise<boolean> {
   const examination = new Examination(copy, planted, { tests, seeds: options.quick ? 0 : seeds, ...options });
   await examination.look();
   const results: FileResult[] = [];
-  const chosen = sampled(planted);
+  const listed = survivorsListed();
+  const chosen = sampled(
+    options.survivors ? planted.filter(({ file, what }) => listed.has(`${file} ${what}`)) : planted,
+  );
   for (const file of files) {
     const mutants = chosen.filter((mutant) => mutant.file === file);
     const fates = await examination.run(mutants);
@@ -88,11 +94,13 @@ interface Options {
   readonly files: readonly string[];
   readonly sample?: number;
   readonly seed: number;
+  readonly survivors: boolean;
   readonly budget: number;
   readonly quick: boolean;
   readonly jobs: number;
   /** What bears on the result, as it was written. */
   readonly how: string;
+  readonly alone: boolean;
   readonly verbose: boolean;
   readonly write: boolean;
 }
@@ -104,10 +112,12 @@ function parse(args: readonly string[]): Options {
     files: values("--file"),
     sample: number("--sample"),
     seed: number("--seed") ?? 1,
+    survivors: args.includes("--survivors"),
     budget: number("--budget") ?? 20,
     quick: args.includes("--quick"),
     jobs: number("--jobs") ?? 1,
     how: args.filter((arg, i) => !/^--(file|write|verbose)$/.test(arg) && args[i - 1] !== "--file").join(" "),
+    alone: args.includes("--alone"),
     verbose: args.includes("--verbose"),
     write: args.includes("--write"),
   };

@@ -1,6 +1,6 @@
 /**
- * Puts all mutants of some files, switched off, into a copy of the project. Runs as `deno test`, because only there Deno gives a
- * syntax tree; `main.ts` starts it. Arguments: the copy's directory and the files, as paths in the project.
+ * Puts all mutants of some files, switched off, into a copy of the project. Runs as `deno test`, because only there Deno
+ * gives a syntax tree; `main.ts` starts it. Arguments: the copy's directory and the files, as paths in the project.
  */
 import type { Mutant } from "./mutants.ts";
 import { mutantsOf, withSwitches } from "./mutants.ts";

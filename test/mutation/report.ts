@@ -33,6 +33,15 @@ function survivor({ mutant, tests }: Fate): string {
 }
 
 const documentUrl = new URL("../../docs/mutation.md", import.meta.url);
+/** Each as its file, a space and what it is. */
+export function survivorsListed(): Set<string> {
+  const sections = Deno.readTextFileSync(documentUrl).split("\n### ").slice(1);
+  return new Set(sections.flatMap((section) => {
+    const file = section.split("\n")[0]!;
+    return [...section.matchAll(/^- line \d+: `` (.*) ``/gm)].map(([, what]) => `${file} ${what}`);
+  }));
+}
+
 const rowStart = "| `src/";
 
 /** Rows and survivors of other files stay. `how`: the options that bear on the result. */

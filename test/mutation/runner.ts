@@ -1,6 +1,6 @@
 /**
- * Runs tests in one process, once without a mutant to see which mutants each of them comes by, or mutant after mutant, each with
- * its tests until one fails. Works in the copy that `plant.ts` made; tells `main.ts` line by line how it goes.
+ * Runs tests in one process: once without a mutant to see which mutants each of them comes by, or mutant after mutant, each
+ * with its tests until one fails. Works in the copy that `plant.ts` made; tells `main.ts` line by line how it goes.
  */
 import fc from "fast-check";
 import { activate, comeBy } from "./active.ts";

@@ -1,6 +1,6 @@
 /**
- * The syntax tree of a file, as Deno's own linter has it: so the mutator needs no package. Deno gives it to `deno test` alone,
- * which is why the mutants are made in a process of that kind.
+ * The syntax tree of a file, as Deno's own linter has it: so the mutator needs no package. Deno gives it to `deno test`
+ * alone, which is why the mutants are made in a process of that kind.
  */
 
 /** What the mutators look at; all of it is read while the linter visits the node. */
