@@ -8,6 +8,7 @@ import { keepSpares, peekMark, type Position, roomFor } from "../log/mod.ts";
 import type { Journal } from "../observe/journal.ts";
 import { type Management, openManagement } from "../observe/management.ts";
 import { renderMetrics } from "../observe/metrics.ts";
+import { Pulse } from "../observe/pulse.ts";
 import { goRounds } from "../observe/rounds.ts";
 import { fullStatus, type NodeFacts, notReady } from "../observe/status.ts";
 import { nodeStates, Table } from "../observe/table.ts";
@@ -31,6 +32,8 @@ export interface NodeParts {
   readonly node: string;
 }
 
+const stalledText = "stalled: the intake thread has not gone round for ten seconds; look at the disk";
+
 export class RunningNode {
   readonly #parts: NodeParts;
   readonly #table: Table;
@@ -38,6 +41,7 @@ export class RunningNode {
   readonly #code = Promise.withResolvers<ExitCode>();
   readonly #remembered: ReadonlyMap<string, Position> | undefined;
   readonly #intake: IntakeThread;
+  readonly #pulse: Pulse;
   #supervisor: Supervisor | undefined;
   #management: Management | undefined;
   #stopping: Promise<void> | undefined;
@@ -49,6 +53,7 @@ export class RunningNode {
     const { config, world, node } = parts;
     this.#table = Table.allocate(config.destination.length);
     this.#started = world.clock.now();
+    this.#pulse = new Pulse(world.clock, () => this.#table.get("beats"));
     // Before the intake thread writes it anew.
     this.#remembered = peekMark(world.files, config.data)?.destinations;
     this.#intake = new IntakeThread({
@@ -181,6 +186,9 @@ export class RunningNode {
     const failed = (problem: unknown) =>
       journal.say("error", problem instanceof Error ? problem.message : String(problem));
     keepSpares(world, config.data, { segmentBytes, ballastBytes: reserveBytes }, signal).catch(failed);
+    const pulse = (stalled: boolean) =>
+      stalled ? journal.say("error", stalledText) : journal.say("info", "the intake thread goes on");
+    this.#pulse.watch(signal, pulse).catch(failed);
     goRounds({ world, journal, reserveBytes, facts: () => this.#facts() }, signal).catch(failed);
   }
 
@@ -192,7 +200,7 @@ export class RunningNode {
       keys: config.management.keys ? this.#openKeys() : undefined,
       status: () => fullStatus(this.#facts()),
       metrics: () => renderMetrics(this.#facts()),
-      ready: () => notReady(this.#table),
+      ready: () => notReady(this.#table) ?? (this.#pulse.stalled ? stalledText : undefined),
       order: (name, order) => this.#supervisor!.order(name, order),
       tail: logTail({ world, table: this.#table, dir: config.data, node }),
       report: (problem) => journal.say("error", `management: ${problem instanceof Error ? problem.message : problem}`),

@@ -179,6 +179,7 @@ class Intake {
     while (!signal.aborted) {
       await this.#world.clock.sleep(tickMs, signal);
       if (signal.aborted) return;
+      this.#table.add("beats", 1);
       const { state } = this.#showFacts();
       if (nodeStates[this.#table.get("state")] !== "starting") this.#setState(state);
       if (state === "stopped") return say({ kind: "logStopped" });

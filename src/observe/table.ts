@@ -23,6 +23,7 @@ const nodeCells = [
   "freeBytes",
   "syncs",
   "syncMicros",
+  "beats",
 ] as const;
 export type NodeCell = (typeof nodeCells)[number];
 
