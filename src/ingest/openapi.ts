@@ -64,7 +64,7 @@ const parameters: Json = {
     name,
     in: "query",
     description: `Field ${name} of the message`,
-    schema: schemaOf(name),
+    schema: inQueryOf(name),
   }])),
   others: {
     name: "others",
@@ -93,6 +93,12 @@ const parameters: Json = {
     schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[ -~]+$" },
   },
 };
+
+/** The whole target is bounded, not each parameter. */
+function inQueryOf(name: string): Json {
+  const { maxLength: _, ...schema } = schemaOf(name);
+  return schema;
+}
 
 function schemaOf(name: string): Json {
   if (name === "topic") return { type: "string", pattern: "^[A-Za-z0-9._-]{1,249}$", not: { enum: [".", ".."] } };
@@ -182,6 +188,9 @@ const responses: Json = {
   Problem405: problem("The method is not allowed here"),
   Problem409: problem("The first request with this Idempotency-Key is under way", retryAfter),
   Problem413: problem("Too large: nothing was kept"),
+  Problem408: problem("The request came too slowly"),
+  Problem414: problem("The target has more than 8192 bytes"),
+  Problem431: problem("The fields of the request are too long or too many"),
   Problem415: problem("The type, charset or encoding of the body is not supported"),
   Problem422: problem("The Idempotency-Key came with another request, or a destination refused the message for good"),
   Problem429: problem("Too many requests or messages", retryAfter),
@@ -194,7 +203,9 @@ const securitySchemes: Json = {
   basic: { type: "http", scheme: "basic", description: "The key as password, under any name" },
 };
 
-const taking = problemAnswers("400", "401", "403", "409", "413", "415", "422", "429", "503", "default");
+/** Of every endpoint. */
+const framing = problemAnswers("400", "405", "408", "414", "431", "default");
+const taking = { ...framing, ...problemAnswers("401", "403", "409", "413", "415", "422", "429", "503") };
 const inQuery = [
   ...fieldsInQuery.map((name) => ref("parameters", name)),
   ref("parameters", "ack"),
@@ -205,11 +216,15 @@ function paths(root: string): Json {
   const status = {
     get: {
       summary: "How it goes",
-      responses: { 200: json("How it goes", ref("schemas", "Status")), ...problemAnswers("401", "403", "429") },
+      responses: {
+        200: json("How it goes", ref("schemas", "Status")),
+        ...framing,
+        ...problemAnswers("401", "403", "429", "503"),
+      },
     },
   };
   const heartbeat = (summary: string, more: Json = {}) => ({
-    get: { summary, responses: { 200: plain(summary), ...more } },
+    get: { summary, responses: { 200: plain(summary), ...framing, ...more } },
   });
   return {
     [`${root}/log`]: {
@@ -252,7 +267,7 @@ function paths(root: string): Json {
       get: {
         summary: "Takes one message for an image",
         parameters: [...inQuery, ref("parameters", "others")],
-        responses: { 200: image },
+        responses: { 200: image, ...framing },
       },
     },
     [`${root}/tracker/{topic}/{site}`]: {
@@ -264,7 +279,7 @@ function paths(root: string): Json {
           required: true,
           schema: { type: "string", pattern: "^[^/]+$" },
         })),
-        responses: { 200: image, ...problemAnswers("404") },
+        responses: { 200: image, ...framing, ...problemAnswers("404") },
       },
     },
     [`${root}/status`]: status,

@@ -245,3 +245,59 @@ Deno.test("a writer says whose log it is and which segments there are, and has n
   for (let i = 0; i < 8; i++) await trial.append("x".repeat(60));
   assert.deepEqual(trial.writer.segments().map(({ name }) => `${logDir}/${name}`), segmentsOf(sim));
 });
+
+Deno.test("P1: who asks after a turn of two commits, of which the second failed, is not told that all is durable", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim, { segmentBytes: 32 << 20 });
+  await trial.append("a");
+  for (let i = 0; i < 2; i++) trial.writer.append(new Uint8Array(5 << 20), 1);
+  sim.failNth(2, "ENOSPC", { kinds: ["sync"] });
+  await sim.run(10);
+  await assert.rejects(trial.writer.durable(), LogFull);
+});
+
+Deno.test("P5 P12: nothing is taken behind a last commit that cannot be copied, though the disk seems to have room", async () => {
+  const sim = new SimWorld(1);
+  await new Trial(sim).append("a", "b");
+  sim.killProcess();
+  sim.failNth(1, "EDQUOT", { kinds: ["rename"], persistent: true });
+  const trial = new Trial(sim);
+  await sim.run(3000);
+  assert.throws(() => trial.writer.append(bytesOf("c"), 1), LogFull);
+  assert.deepEqual(texts(trial.read()), ["a"]);
+  sim.heal();
+  await sim.run(1000);
+  assert.equal(await trial.append("c"), 2);
+  assert.deepEqual(texts(trial.read()), ["a", "b", "c"]);
+});
+
+Deno.test("P9: a file in which a write broke off for want of room is never appended to", async () => {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim, { segmentBytes: 8 << 20 });
+  await trial.append("a");
+  const [first] = segmentsOf(sim);
+  sim.failNth(1, "ENOSPC", { kinds: ["write"], short: true });
+  await assert.rejects(trial.append(new Uint8Array(3 << 20)), LogFull);
+  await sim.run(1000);
+  await trial.append("b");
+  assert.deepEqual(commitsOf(sim).map(({ path }) => path === first), [true, false]);
+});
+
+Deno.test("P12: zeros are added ahead of small commits, but not out of the reserve", async () => {
+  const [reserveBytes, fill, length] = [3 << 20, 1 << 20, 48 + 16 + 60_000];
+  for (const missing of [0, 1]) {
+    const sim = new SimWorld(1);
+    sim.capacity = 1 << 30;
+    const trial = new Trial(sim, { segmentBytes: 8 << 20, reserveBytes });
+    const [first] = (await trial.append("a"), segmentsOf(sim));
+    const size = () => sim.fileBytes(first!).length;
+    assert.equal(size(), 4096 + fill);
+    for (let i = 0; i < 17; i++) await trial.append(new Uint8Array(60_000));
+    assert.equal(size(), 4096 + fill);
+    sim.capacity = (1 << 30) - sim.space + reserveBytes + fill + length - missing;
+    const next = trial.append(new Uint8Array(60_000));
+    if (missing > 0) await assert.rejects(next, LogFull);
+    else await next;
+    assert.equal(size(), 4096 + (missing > 0 ? fill : 2 * fill));
+  }
+});
