@@ -32,7 +32,7 @@ const equivalents = readEquivalents();
 const files = options.files.length > 0 ? options.files : filesIn("src/log", /^(?!mod\.ts).*\.ts$/);
 const copy = await copyProject();
 try {
-  Deno.exit(await examine() ? 0 : 1);
+  Deno.exitCode = await examine() ? 0 : 1;
 } finally {
   await Deno.remove(copy, { recursive: true });
 }
