@@ -91,7 +91,7 @@ export class RunningNode {
       throw explained(problem, config.data);
     });
     this.#tellRecovery(recovered.recovered);
-    makeCursors(world, config.data, {
+    const positions = makeCursors(world, config.data, {
       node,
       destinations: config.destination,
       remembered: this.#remembered,
@@ -99,6 +99,7 @@ export class RunningNode {
       end: recovered.end,
       report: (destination, text) => journal.say("error", text, { destination }),
     });
+    positions.forEach((position, number) => this.#table.destination(number).set("durable", position));
     this.#supervisor = new Supervisor({
       world,
       table: this.#table,

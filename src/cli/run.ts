@@ -2,8 +2,10 @@
 import { adaptors } from "../../adaptors/mod.ts";
 import type { Config, Destination } from "../config/keys.ts";
 import type { IntakeJob } from "../ingest/thread.ts";
+import { unreadableSegment } from "../log/mod.ts";
 import { openJournal } from "../observe/journal.ts";
 import { realWorld } from "../os/deno.ts";
+import type { World } from "../os/world.ts";
 import { schemeOf } from "./check.ts";
 import { claim, explained } from "./claim.ts";
 import { CommandError } from "./exit.ts";
@@ -19,6 +21,7 @@ export async function run(
   const world = realWorld();
   const journal = openJournal(world.clock, (line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), form);
   const node = claim(world, config.data);
+  await untilReadable(world, config.data, (text) => journal.say("warning", text));
   const receivers = await Promise.all(config.destination.map(receiverOf));
   const running = prepare({ config, world, journal, node, receivers });
   const stopped = running.untilStopped();
@@ -39,6 +42,18 @@ function prepare(parts: NodeParts): RunningNode {
     return new RunningNode(parts);
   } catch (problem) {
     throw explained(problem, parts.config.data);
+  }
+}
+
+const readTries = 10;
+
+/** What a disk gives a moment later is not lost; what it still does not give then counts as damaged, and the start goes on. */
+async function untilReadable(world: World, dir: string, report: (text: string) => void): Promise<void> {
+  for (let tries = 0; tries < readTries; tries++) {
+    const segment = unreadableSegment(world.files, dir);
+    if (segment === undefined) return;
+    report(`the disk does not give segment ${segment}: it is asked again`);
+    await world.clock.sleep(1000);
   }
 }
 

@@ -14,9 +14,10 @@ export interface Beginnings {
   readonly report: (destination: string, text: string) => void;
 }
 
-export function makeCursors(world: World, dir: string, beginnings: Beginnings): void {
+/** Where each destination is, in their order. */
+export function makeCursors(world: World, dir: string, beginnings: Beginnings): Position[] {
   const { node, destinations, remembered, start, end, report } = beginnings;
-  for (const { name, from } of destinations) {
+  return destinations.map(({ name, from }) => {
     const known = remembered?.get(destinationKey(name));
     const wanted = from === "now" ? end : from === "oldest" ? start : Number(from);
     const named = Math.min(end, Math.max(start, wanted)) as Position;
@@ -24,6 +25,8 @@ export function makeCursors(world: World, dir: string, beginnings: Beginnings): 
     const cursor = openCursor(world, dir, name, node, { fresh: known ?? named, lost });
     const gone = cursor.origin === "damaged" || (cursor.origin === "new" && known !== undefined);
     if (gone) report(name, `its cursor could not be read; it goes on from ${lost}, which may bring copies`);
+    const { position } = cursor;
     cursor.close();
-  }
+    return position;
+  });
 }

@@ -1,5 +1,5 @@
 /** Carries the log to one destination: in order, at least once, for ever. Retry, pauses, cursors and dead letters are here, once. */
-import type { Cursor, LogReader, Position, Verdict, Watermark } from "../log/mod.ts";
+import { type Cursor, DiskFails, type LogReader, type Position, type Verdict, type Watermark } from "../log/mod.ts";
 import { isTransient, type World } from "../os/world.ts";
 import type { Adaptor, Delivery, Result } from "./adaptor.ts";
 import { pauseAfter } from "./backoff.ts";
@@ -134,7 +134,7 @@ export class Pump {
         if (tries > 0) watch.trouble(undefined, 0);
         return given;
       } catch (problem) {
-        if (!isTransient(problem)) throw problem;
+        if (!isTransient(problem) && !(problem instanceof DiskFails)) throw problem;
         watch.trouble(reasonOf(problem), tries + 1);
         await world.clock.sleep(pauseAfter(tries, world.random), signal);
       }

@@ -51,14 +51,15 @@ async function work(job: DestinationJob): Promise<void> {
   const mark = followed(job, cells);
   const control = new Control(world.clock, () => new Timeline(world.files, dir, mark.position));
   const stop = listened(control);
-  const nowhere = 0 as Position; // the cursor exists: it is made before the first message is taken
-  const cursor = openCursor(world, dir, destination.name, node, { fresh: nowhere, lost: nowhere });
+  // The cursor exists: it was made before the first message was taken. Should it not be readable now, we were there at least.
+  const last = cells.get("durable") as Position;
+  const cursor = openCursor(world, dir, destination.name, node, { fresh: last, lost: last });
   show(cells, cursor);
   if (cursor.paused) say({ kind: "notice", text: "it is paused by command until it is told to resume" });
   let dead: DeadLetters | undefined;
   const pump = new Pump({
     world,
-    reader: new SegmentReader(world, dir, node, cursor.position, mark),
+    reader: new SegmentReader(world, dir, node, cursor.position, mark, { patienceMs: readPatienceMs }),
     cursor,
     mark,
     selector: { node, wants: filterOf(destination.filter ?? {}), format: formatter(destination.format) },
@@ -127,6 +128,9 @@ function openDeadLetters({ destination, dir, node }: DestinationJob, world: Worl
     report: (text) => say({ kind: "notice", text: `dead letters: ${text}` }),
   });
 }
+
+/** A read that fails may be a cable or a controller: what is not there after a minute is damaged. */
+const readPatienceMs = 60_000;
 
 type Shown = ReturnType<typeof openCursor>;
 

@@ -2,7 +2,7 @@
  * Reads a log that somebody may be writing, from the files alone, never past the watermark. Damage becomes a gap with the
  * positions it cost; what lies around it is delivered.
  */
-import { codeOf, type Files, join, type World } from "../os/world.ts";
+import { type Clock, codeOf, type Files, join, type World } from "../os/world.ts";
 import { listSegments, readNumber } from "./directory.ts";
 import {
   type CommitHeader,
@@ -34,8 +34,20 @@ interface Damage {
   readonly stamp: Pick<CommitHeader, "epoch" | "time">;
 }
 
+/** The disk fails: what it does not give now it may give later. */
+export class DiskFails extends Error {
+  override readonly name = "DiskFails";
+}
+
 export class SegmentReader implements LogReader {
   readonly node: string;
+  readonly #clock: Clock;
+  /** For so long a disk that fails is asked again before what it does not give counts as damage. */
+  readonly #patienceMs: number;
+  /** Since when it has failed. */
+  #failingSince: number | undefined;
+  /** Blocks that it did not give, of segments that are closed again. */
+  #unreadable = 0;
   readonly #files: Files;
   readonly #dir: string;
   readonly #logDir: string;
@@ -54,7 +66,16 @@ export class SegmentReader implements LogReader {
   /** What was read beyond the limit of the last call. */
   #ahead: Item[] = [];
 
-  constructor(world: World, dir: string, node: string, from: Position, mark: Watermark) {
+  constructor(
+    world: World,
+    dir: string,
+    node: string,
+    from: Position,
+    mark: Watermark,
+    { patienceMs = 0 }: { readonly patienceMs?: number } = {},
+  ) {
+    this.#clock = world.clock;
+    this.#patienceMs = patienceMs;
     this.#files = world.files;
     this.#dir = dir;
     this.#logDir = join(dir, "log");
@@ -96,6 +117,7 @@ export class SegmentReader implements LogReader {
     this.#segment = undefined;
     this.#successor?.close();
     this.#forgetSuccessor();
+    this.#unreadable = 0;
   }
 
   /** The next entry or gap; what else its commit held goes to `#ahead`. */
@@ -108,12 +130,25 @@ export class SegmentReader implements LogReader {
         if (segment && segment === this.#segment && offset === this.#offset) throw this.#stuck(segment);
         continue;
       }
+      if (items.some((item) => !("bytes" in item) && item.why === "damaged")) this.#ask();
+      else this.#failingSince = undefined;
       const last = items.at(-1)!;
       this.#position = last.position + last.count as Position;
       this.#ahead = items;
       return this.#ahead.shift();
     }
     return undefined;
+  }
+
+  /** Throws `DiskFails` while there is hope that the disk gives what seems damaged. */
+  #ask(): void {
+    const lost = this.#unreadable + (this.#segment?.unreadable ?? 0) + (this.#successor?.unreadable ?? 0);
+    if (lost === 0) return;
+    const now = this.#clock.elapsed();
+    this.#failingSince ??= now;
+    if (now - this.#failingSince >= this.#patienceMs) return;
+    this.#unreadable = 0;
+    throw new DiskFails(`Cannot read the log at position ${this.#position}: the disk fails; it is asked again`);
   }
 
   #stuck({ name }: Segment): Error {
@@ -159,6 +194,7 @@ export class SegmentReader implements LogReader {
   #moveOn(): Item[] {
     const successor = this.#successor!;
     this.#forgetSuccessor();
+    this.#unreadable = this.#segment?.unreadable ?? 0;
     this.#segment?.close();
     this.#begin(successor);
     return this.#gapTo(successor.base);
@@ -205,6 +241,7 @@ export class SegmentReader implements LogReader {
       this.#offset,
       Math.min(end - this.#offset, open ? openBytesMax : payloadBytesMax),
     );
+    this.#ask();
     // After reading: the name goes before a byte is overwritten, so what stands under its name was what it is.
     if (!this.#files.exists(join(this.#logDir, segment.name))) return this.#reopen();
     setAside(this.#files, this.#dir, `${segment.name}-${this.#offset}`, bytes);

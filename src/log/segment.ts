@@ -51,8 +51,13 @@ export class Segment {
   /** Blocks that the disk would not give. */
   unreadable = 0;
 
-  private constructor(file: OpenFile, name: string, header: SegmentHeader | undefined) {
+  private constructor(
+    file: OpenFile,
+    name: string,
+    { header, lost }: { header: SegmentHeader | undefined; lost: number },
+  ) {
     const parsed = parseSegmentName(name)!;
+    this.unreadable = lost;
     this.#file = file;
     this.name = name;
     this.id = parsed.segment;
@@ -185,11 +190,11 @@ export class Segment {
 /** A file of a later format: nothing is touched. */
 export class NewerFormat extends Error {}
 
-function headerOf(file: OpenFile, name: string): SegmentHeader | undefined {
+function headerOf(file: OpenFile, name: string): { header: SegmentHeader | undefined; lost: number } {
   const bytes = new Uint8Array(segmentHeaderBytes);
-  readThrough(file, 0, bytes);
+  const { lost } = readThrough(file, 0, bytes);
   const header = decodeSegmentHeader(bytes, parseSegmentName(name)!.segment);
-  if (header !== "newer") return header === "damaged" ? undefined : header;
+  if (header !== "newer") return { header: header === "damaged" ? undefined : header, lost };
   throw new NewerFormat(
     `Cannot open segment "${name}": a later version of sparkngin wrote it; drain the log with that one`,
   );

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LocalWatermark, type Position, SegmentReader } from "../../src/log/mod.ts";
+import { DiskFails, LocalWatermark, type Position, SegmentReader } from "../../src/log/mod.ts";
 import { codeOf } from "../../src/os/world.ts";
 import { SimWorld } from "../sim/world.ts";
 import { bytesOf, commitsOf, dir, quarantined, segmentsOf, texts, Trial } from "./trial.ts";
@@ -275,6 +275,33 @@ Deno.test("P8: blocks that the disk will not give cost what was in them", async 
   assert.deepEqual(numbers(trial.read(9)), ["3 damaged"]);
   sim.heal();
   assert.deepEqual(numbers(trial.read(9)), range(9, 12));
+});
+
+Deno.test("P1 P8: what a disk does not give for a while is waited for, read by read; only what it never gives is damage", async () => {
+  const patienceMs = 60_000;
+  for (const healed of [true, false]) {
+    for (let n = 1; n < 30; n++) {
+      const sim = new SimWorld(n);
+      const trial = await fourSegments(sim);
+      const reader = new SegmentReader(trial.world, dir, trial.node, 0 as Position, trial.mark, { patienceMs });
+      sim.failNth(n, "EIO", { kinds: ["read"], persistent: true });
+      const found: string[] = [];
+      for (let ms = 0; ms <= patienceMs + 1000; ms += 1000) {
+        if (healed && ms === 30_000) sim.heal();
+        try {
+          found.push(...numbers(reader.next(all)));
+        } catch (problem) {
+          assert.ok(problem instanceof DiskFails, String(problem));
+        }
+        await sim.run(trial.world.clock.sleep(1000));
+      }
+      reader.close();
+      if (healed) assert.deepEqual([found, quarantined(sim)], [range(0, 12), []], `read ${n}`);
+      else if (n < 5) assert.ok(found.some((item) => item.endsWith("damaged")), `read ${n}: ${found}`);
+      sim.heal();
+      await trial.close();
+    }
+  }
 });
 
 Deno.test("a reader lets its handles go when it is closed", async () => {

@@ -122,7 +122,7 @@ function rulesAt(site: Site, count: number): Rule[] {
     ...places.map((n) => rule(n, "EIO", "once")),
     ...has(doubtful) ? [rule(middle, "EIO", "once", true)] : [],
     ...site.call === "write" ? [rule(middle, "short", "once")] : [],
-    ...isUnreadable(site) ? [] : [1, middle].flatMap((n) => [rule(n, "EIO", "for ever"), rule(n, "EIO", healMs)]),
+    ...[1, middle].flatMap((n) => [...isUnreadable(site) ? [] : [rule(n, "EIO", "for ever")], rule(n, "EIO", healMs)]),
     ...others.flatMap((errno) => [rule(middle, errno, "once"), rule(middle, errno, healMs)]),
   ];
 }
