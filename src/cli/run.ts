@@ -21,7 +21,9 @@ export async function run(
   const world = realWorld();
   const journal = openJournal(world.clock, (line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), form);
   const node = claim(world, config.data);
-  await untilReadable(world, config.data, (text) => journal.say("warning", text));
+  await untilReadable(world, config.data, (text) => journal.say("warning", text)).catch((problem) => {
+    throw explained(problem, config.data);
+  });
   const receivers = await Promise.all(config.destination.map(receiverOf));
   const running = prepare({ config, world, journal, node, receivers });
   const stopped = running.untilStopped();

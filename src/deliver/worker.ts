@@ -16,6 +16,9 @@ import { Control, type Order, type Outcome } from "./control.ts";
 import { DeadLetters } from "./dead_letters.ts";
 import { Pump, type PumpWatch } from "./pump.ts";
 
+/** A read that fails may be a cable or a controller: what is not there after a minute is damaged. */
+const readPatienceMs = 60_000;
+
 /** What the supervisor gives the thread. */
 export interface DestinationJob {
   readonly destination: Destination;
@@ -128,9 +131,6 @@ function openDeadLetters({ destination, dir, node }: DestinationJob, world: Worl
     report: (text) => say({ kind: "notice", text: `dead letters: ${text}` }),
   });
 }
-
-/** A read that fails may be a cable or a controller: what is not there after a minute is damaged. */
-const readPatienceMs = 60_000;
 
 type Shown = ReturnType<typeof openCursor>;
 

@@ -82,7 +82,12 @@ interface Standing {
 /** Sees a message through that comes after all others, then the accounts of all destinations, then an orderly stop. */
 export async function drain(node: Node, outs: readonly string[]): Promise<readonly Standing[]> {
   await takeOne(node, "fresh");
-  for (const out of outs) await arrived(out, "fresh");
+  for (const out of outs) {
+    await arrived(out, "fresh").catch(async (problem) => {
+      const { destinations } = await (await fetch(`http://${node.management}/status`)).json();
+      throw new Error(`${problem.message}\n${JSON.stringify(destinations)}\n${node.stderr()}`);
+    });
+  }
   const standings = await eventually("nothing pending", async () => {
     const { destinations } = await (await fetch(`http://${node.management}/status`)).json();
     return destinations.every(({ pending }: Standing) => pending === 0) && destinations as Standing[];
