@@ -76,12 +76,11 @@ export class Intake {
     } catch (problem) {
       return this.#unavailable(problemOf(problem), 1, wish);
     }
-    const epoch = this.#parts.epoch();
-    asked.noted?.({ first, epoch });
+    asked.noted?.({ first, epoch: this.#parts.epoch() });
     const outcome = who && deliveries.wait(who, first, count);
     const { answer } = this.#join(count, bytes.length);
     if (isPlain) return wish === "pixel" ? answer.then(() => pixel) : answer;
-    const stored: Stored = { first, epoch, count, ids, wish };
+    const stored: Stored = { first, epoch: this.#parts.epoch(), count, ids, wish };
     if (ack.level === "memory") return this.#told(stored, "memory");
     return answer.then(async (all) => {
       if (all !== accepted) return all;
