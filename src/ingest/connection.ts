@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { codeOf } from "../os/world.ts";
+import type { BodyRoom } from "./body_room.ts";
 import { BadChunk, ChunkedBody } from "./chunked.ts";
 import { type Bytes, earlyProblem, type Head, headEnd, parseHead } from "./head.ts";
 import { type Answer, BodyLost, type HttpRequest, NoRoom, type Span, TooLarge } from "./http.ts";
@@ -34,24 +35,6 @@ export interface ConnectionParts {
   /** A mistake of ours. */
   readonly report: (problem: unknown) => void;
   readonly room: BodyRoom;
-}
-
-/** The memory that the bodies of all connections together may take. */
-export class BodyRoom {
-  #left: number;
-
-  constructor(bytes: number) {
-    this.#left = bytes;
-  }
-  /** Whether there was so much. */
-  take(bytes: number): boolean {
-    if (bytes > this.#left) return false;
-    this.#left -= bytes;
-    return true;
-  }
-  give(bytes: number): void {
-    this.#left += bytes;
-  }
 }
 
 type Phase = "idle" | "head" | "body" | "answer" | "write" | "linger";

@@ -11,7 +11,7 @@ const anyOrigin = "*";
 /** Of pages from files, sandboxes and the like: anybody can make one, so it is allowed by name only. */
 const opaqueOrigin = "null";
 const preflightSeconds = 7200;
-const exposed = "sparkngin-ack, retry-after, ratelimit, ratelimit-policy";
+const exposed = "sparkngin-ack, idempotent-replayed, retry-after, ratelimit, ratelimit-policy";
 const sendable = "authorization, content-type, content-encoding, sparkngin-ack, prefer, idempotency-key";
 
 /** What comes from no page costs one look and is answered as before. */

@@ -117,7 +117,7 @@ export class Intake {
   }
 
   refuse(problem: Problem, wish: Wish = "nothing", headers?: Record<string, string>): Answer {
-    if (problem.code === "keys-unreadable") return this.#unavailable(problem, 1, wish);
+    if (problem.code === "keys-unreadable" || problem.code === "busy") return this.#unavailable(problem, 1, wish);
     const cell = refusalCells[problem.code];
     this.#parts.table.add("requests", 1);
     this.#parts.table.add("refused", 1);

@@ -183,7 +183,12 @@ class Routes {
     const repeats = this.#parts.repeats!;
     const identity = identityOf(key, caller.name ?? "", parts);
     if (isProblem(identity)) return this.#intake.refuse(identity, wish);
-    await repeats.ready();
+    try {
+      await repeats.ready();
+    } catch {
+      // Whoever asks again makes it be read again.
+      return this.#intake.refuse(unknownPast, wish);
+    }
     const found = repeats.find(identity);
     if (found !== undefined) {
       return isProblem(found) ? this.#intake.refuse(found, wish) : await take({ identity, kept: found });
@@ -389,6 +394,11 @@ function wishOf(request: HttpRequest, query: Query): Wish {
   const prefer = request.header("prefer");
   return prefer !== null && /(^|[,;\s])return="?representation\b/i.test(prefer) ? "receipt" : "nothing";
 }
+
+const unknownPast: Problem = {
+  code: "busy",
+  detail: "Whether this request came before cannot be told now: the log cannot be read. Nothing of it was kept",
+};
 
 const questionMark = 0x3f;
 const topicTag = tagOf("topic");

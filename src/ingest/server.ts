@@ -1,7 +1,8 @@
 /** Gives each connection its loop. Bounded in all and per address; whoever is too slow is closed; a stop answers what is under way. */
 import { formatAddress, parseAddress } from "../config/address.ts";
 import type { Clock } from "../os/world.ts";
-import { BodyRoom, type ByteStream, Connection, type ConnectionParts } from "./connection.ts";
+import { BodyRoom } from "./body_room.ts";
+import { type ByteStream, Connection, type ConnectionParts } from "./connection.ts";
 import { listenTcp } from "./listener.ts";
 import type { Handle } from "./routes.ts";
 import { listenTls, type TlsSettings } from "./tls.ts";

@@ -119,17 +119,6 @@ export class Segment {
     return { header, offset, next, payload, whole: payloadIsRight(payload, header, this.salt, offset) };
   }
 
-  /** The first whole commit after `offset` and before `limit` whose first position is at least `expected`. */
-  commitAfter(offset: number, limit: number, expected: Position): Commit | undefined {
-    let found = this.headerAfter(offset, limit, expected);
-    while (found) {
-      const commit = this.commitAt(found.offset, limit);
-      if (commit?.whole) return commit;
-      found = this.headerAfter(found.offset, limit, expected);
-    }
-    return undefined;
-  }
-
   /** Of the commit that was begun at `offset`, whatever became of the rest. */
   headerAt(offset: number): CommitHeader | undefined {
     return decodeCommitHeader(this.view(offset, commitHeaderBytes), 0, this.salt, offset);

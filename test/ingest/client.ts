@@ -1,7 +1,8 @@
 /** The other end of a connection, in memory: sends bytes in chosen pieces, takes answers as it likes, keeps them. */
 import { Buffer } from "node:buffer";
 import type { ByteStream } from "../../src/ingest/connection.ts";
-import { BodyRoom, Connection } from "../../src/ingest/connection.ts";
+import { BodyRoom } from "../../src/ingest/body_room.ts";
+import { Connection } from "../../src/ingest/connection.ts";
 import type { Answer, HttpRequest } from "../../src/ingest/http.ts";
 import type { Handle } from "../../src/ingest/routes.ts";
 import { spanText } from "./fakes.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert";
-import { BodyRoom } from "../../src/ingest/connection.ts";
+import { BodyRoom } from "../../src/ingest/body_room.ts";
 import { accepted, type Answer, type HttpRequest } from "../../src/ingest/http.ts";
 import type { Handle } from "../../src/ingest/routes.ts";
 import { bytesOf, Client, converse, Listener, quiet, textOf } from "./client.ts";

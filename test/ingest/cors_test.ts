@@ -40,7 +40,7 @@ Deno.test("M1.10 a page that may can read the answer, the refusal included", asy
     const answer = await ask(target, { headers });
     assert.deepEqual(aboutOrigins(answer.headers), {
       ...named,
-      "access-control-expose-headers": "sparkngin-ack, retry-after, ratelimit, ratelimit-policy",
+      "access-control-expose-headers": "sparkngin-ack, idempotent-replayed, retry-after, ratelimit, ratelimit-policy",
       "vary": "Origin",
     }, target);
   }

@@ -94,7 +94,7 @@ export interface Node {
 }
 
 /** What only some nodes have. */
-export type MoreParts = Partial<Pick<RouteParts, "gate" | "entry">>;
+export type MoreParts = Partial<Pick<RouteParts, "gate" | "entry" | "repeats">>;
 
 export function openNode(
   settings: Partial<Config["http"]> = {},

@@ -2,7 +2,9 @@ import assert from "node:assert";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { accepted, type Answer, BodyLost } from "../../src/ingest/http.ts";
+import { Repeats } from "../../src/ingest/repeats.ts";
 import { nodeStates } from "../../src/observe/table.ts";
+import { SimClock } from "../sim/clock.ts";
 import { LogExhausted, LogFull, LogStopped } from "../../src/log/mod.ts";
 import { arrival, type Asked, bytesOf, openNode, problemIn, request, textOf } from "./fakes.ts";
 
@@ -68,6 +70,23 @@ Deno.test("requests of one commit share one promise and one answer", async () =>
   log.commit();
   await third;
   assert.deepEqual([table.get("requests"), table.get("accepted")], [3, 3]);
+});
+
+Deno.test("M1.9: while the log cannot be read, who sends a key is told to come again, and nothing is kept", async () => {
+  let fails = true;
+  const repeats = new Repeats(new SimClock(), async function* () {
+    if (fails) throw new Error("no handles");
+    yield* [];
+  }, { windowMs: 1000, keysMax: 10 });
+  const { log, table, ask } = openNode({}, [], { repeats });
+  const headers = { "idempotency-key": "k" };
+  const refused = await ask("/log?topic=a", { headers });
+  assert.deepEqual([refused.status, problemIn(refused).type, log.messages.length], [503, "/errors/busy", 0]);
+  assert.deepEqual([table.get("unavailable"), table.get("refused")], [1, 0]);
+  fails = false;
+  assert.equal((await ask("/log?topic=a", { headers })).status, 204);
+  assert.equal((await ask("/log?topic=a", { headers })).headers["idempotent-replayed"], "true");
+  assert.deepEqual([log.messages.length, table.get("repeated")], [1, 1]);
 });
 
 Deno.test("/log without a topic says which field is missing", async () => {
