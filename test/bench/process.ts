@@ -66,8 +66,14 @@ export class Child implements AsyncDisposable {
     const bytesOf = (name: string) => Number(new RegExp(`^${name}: +(\\d+) kB`, "m").exec(text)?.[1]) * 1024;
     return { rssBytes: bytesOf("Rss"), pssBytes: bytesOf("Pss") };
   }
+  /** A process that has just ended cannot be told anything, and is known to have ended only a little later. */
   kill(signal: Deno.Signal): void {
-    if (!this.#ended) this.#process.kill(signal);
+    if (this.#ended) return;
+    try {
+      this.#process.kill(signal);
+    } catch (problem) {
+      if (!(problem instanceof TypeError)) throw problem;
+    }
   }
   /** Asks it to end, and sees to it when it does not. */
   async [Symbol.asyncDispose](): Promise<void> {

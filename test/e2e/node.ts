@@ -58,8 +58,14 @@ export class Running implements AsyncDisposable {
   log(): LogLine[] {
     return this.stderr().split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
   }
+  /** A process that has just ended cannot be told anything, and is known to have ended only a little later. */
   kill(signal: Deno.Signal): void {
-    if (!this.#ended) this.#process.kill(signal);
+    if (this.#ended) return;
+    try {
+      this.#process.kill(signal);
+    } catch (problem) {
+      if (!(problem instanceof TypeError)) throw problem;
+    }
   }
   /** Asks it to stop; its exit code. */
   async stop(): Promise<number> {
