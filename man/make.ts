@@ -1,77 +1,74 @@
 /**
- * Writes the tables of keys into sparkngin.1, between its markers, from where the keys are declared:
- * `deno run -A man/make.ts`. A test holds the page in step.
+ * Writes into the pages beside it what stands elsewhere already: the tables of keys, and of every command its synopsis and its
+ * options: `deno run -A man/make.ts`. What lies between two markers is made, the rest is prose; a command without a page gets
+ * one. A test holds the pages in step.
  */
-import { adaptors } from "../adaptors/mod.ts";
-import { destinationKeys, sections, topKeys } from "../src/config/keys.ts";
-import type { Fields, Option } from "../src/config/options.ts";
+import type { Command } from "commander";
+import { commandTree } from "../src/cli/program.ts";
+import { head, options, overview } from "./commands.ts";
+import { keyTables } from "./keys.ts";
 
-export const pagePath = new URL("./sparkngin.1", import.meta.url);
-const begin = '.\\" keys begin: written by make.ts';
-const end = '.\\" keys end';
+export const manDir = new URL("./", import.meta.url).pathname;
 
-/** The page with its tables as they should be. */
-export async function madePage(page: string): Promise<string> {
-  const [before, rest] = page.split(`${begin}\n`);
-  const after = rest?.split(`${end}\n`)[1];
-  if (after === undefined) throw new Error(`Cannot write the keys into ${pagePath.pathname}: its markers are gone`);
-  return `${before}${begin}\n${await keyTables()}${end}\n${after}`;
-}
-
-async function keyTables(): Promise<string> {
-  const tables = [
-    table("Keys at the top of the file", "", topKeys),
-    ...Object.entries(sections).map(([name, fields]) => table(`Keys of the section ${name}`, "", fields)),
-    table("Keys of every destination", "", destinationKeys),
-  ];
-  for (const [name, load] of Object.entries(adaptors)) {
-    const { summary, options } = (await load()).default;
-    tables.push(table(`Keys of a destination of the kind ${name}`, summary, options));
+/** Every page that has something made in it, by file name, as it should be. */
+export async function madePages(read: (name: string) => string | undefined): Promise<Map<string, string>> {
+  const program = commandTree();
+  const pages = new Map([
+    ["sparkngin.1", fill(read, "sparkngin.1", { commands: overview(program) })],
+    ["sparkngin.toml.5", fill(read, "sparkngin.toml.5", { keys: await keyTables() })],
+  ]);
+  for (const command of program.commands) {
+    const name = `sparkngin-${command.name()}.1`;
+    const made = { head: head(command), options: options(command) };
+    const known = read(name) ?? skeleton(command);
+    pages.set(name, fill(() => known, name, made));
   }
-  return tables.join("");
+  return pages;
 }
 
-function table(title: string, summary: string, fields: Fields): string {
-  const keys = Object.entries(fields).map(([name, option]) => item(name, option)).join("");
-  const list = keys === "" ? "" : `.Bl -tag -width Ds\n${keys}.El\n`;
-  return `.Ss ${title}\n${summary === "" ? "" : sentence(summary)}${list}`;
-}
-
-function item(name: string, option: Option<unknown>): string {
-  const head = `.It Ic ${name} No = Ar ${option.kind.replaceAll('"', "").replaceAll(", ", " | ")}\n`;
-  return head + sentence(option.help) + fallback(option);
-}
-
-function fallback({ fallback, needed, secret }: Option<unknown>): string {
-  if (fallback === undefined) return needed ? "This key is needed.\n" : secret ? "Never printed.\n" : "";
-  const written = typeof fallback === "object"
-    ? `[${fallback.map((one) => JSON.stringify(one)).join(", ")}]`
-    : fallback;
-  return `Default:\n.Ql ${
-    argument(typeof written === "string" && written[0] !== "[" ? `"${written}"` : String(written))
-  }\n`;
-}
-
-function sentence(help: string): string {
-  const words = `${help[0]!.toUpperCase()}${help.slice(1)}${/[.?!]$/.test(help) ? "" : "."}`.split(" ");
-  const lines = [""];
-  for (const word of words) {
-    const last = lines.at(-1)!;
-    if (last === "") lines[lines.length - 1] = word;
-    else if (last.length + word.length < 76) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
+/** The page with what is made in its places. */
+export function fill(
+  read: (name: string) => string | undefined,
+  name: string,
+  made: Readonly<Record<string, string>>,
+): string {
+  let page = read(name) ?? "";
+  for (const [what, text] of Object.entries(made)) {
+    const [begin, end] = markers(what);
+    const [before, rest] = page.split(begin);
+    const after = rest?.split(end)[1];
+    if (after === undefined) throw new Error(`Cannot write the ${what} into ${name}: its markers are gone`);
+    page = `${before}${begin}${text}${end}${after}`;
   }
-  // A point or apostrophe in front would make a macro of the line.
-  return lines.map((line) => `${/^[.']/.test(line) ? "\\&" : ""}${escaped(line)}\n`).join("");
+  return page;
 }
 
-/** One argument of a macro, whatever it holds. */
-function argument(text: string): string {
-  return `"${escaped(text).replaceAll('"', "\\(dq")}"`;
+function markers(what: string): [begin: string, end: string] {
+  return [`.\\" ${what} begin: written by make.ts\n`, `.\\" ${what} end\n`];
 }
 
-function escaped(text: string): string {
-  return text.replaceAll("\\", "\\e").replaceAll("~", "\\(ti").replaceAll("^", "\\(ha");
+/** The least that a page of a command says. */
+function skeleton(command: Command): string {
+  const place = (what: string) => markers(what).join("");
+  return `.Dd November 23, 2026
+.Dt SPARKNGIN-${command.name().toUpperCase()} 1
+.Os
+${place("head")}.Sh DESCRIPTION
+The options are:
+${place("options")}.Sh SEE ALSO
+.Xr sparkngin 1
+`;
 }
 
-if (import.meta.main) await Deno.writeTextFile(pagePath, await madePage(await Deno.readTextFile(pagePath)));
+function readPage(name: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(manDir + name);
+  } catch (problem) {
+    if (problem instanceof Deno.errors.NotFound) return undefined;
+    throw problem;
+  }
+}
+
+if (import.meta.main) {
+  for (const [name, page] of await madePages(readPage)) Deno.writeTextFileSync(manDir + name, page);
+}

@@ -6,7 +6,7 @@ import { addDestination } from "./destination.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { addKey } from "./key.ts";
 import { addLog, type Outcome } from "./log.ts";
-import type { Terminal } from "./terminal.ts";
+import { realTerminal, type Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
 /** Carries out what the arguments ask for. Never rejects: what goes wrong is said, and is in the exit code. */
@@ -35,6 +35,11 @@ function explain(problem: unknown, terminal: Terminal): ExitCode {
 }
 
 const summary = "Takes events over HTTP, has them safely on disk before it says yes, and delivers every one of them.";
+
+/** Every command with its options, for who describes them: nothing of it is carried out. */
+export function commandTree(): Command {
+  return buildProgram(realTerminal(), { code: exitCodes.ok });
+}
 
 function buildProgram(terminal: Terminal, outcome: Outcome): Command {
   const program = new Command("sparkngin")
