@@ -2,7 +2,8 @@
 import { adaptors } from "../../adaptors/mod.ts";
 import type { Config } from "../config/keys.ts";
 import type { Fields } from "../config/options.ts";
-import { type ConfigFile, kindsIn, type Origins, readConfig } from "../config/read.ts";
+import { type ConfigFile, type ConfigSources, kindsIn, type Origins, readConfig } from "../config/read.ts";
+import type { AdaptorKind } from "../deliver/adaptor.ts";
 import { codeOf } from "../os/world.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
@@ -25,9 +26,9 @@ export interface Configuration {
 /** Throws a `CommandError` that names every problem. */
 export async function loadConfiguration(terminal: Terminal, request: ConfigurationRequest): Promise<Configuration> {
   const file = findFile(terminal, request.path);
-  const kinds = await loadKinds(kindsIn(file));
+  const { kinds, isBestEffort } = await loadKinds(kindsIn(file));
   const { env, readFile } = terminal;
-  const reading = readConfig({ ...(file && { file }), env, readFile, flags: request.flags, kinds });
+  const reading = readConfig({ ...(file && { file }), env, readFile, flags: request.flags, kinds, isBestEffort });
   if ("problems" in reading) throw new CommandError(exitCodes.configuration, reading.problems);
   return { ...reading, path: file?.name, kinds };
 }
@@ -62,11 +63,15 @@ function readIfThere(terminal: Terminal, path: string): ConfigFile | undefined {
   }
 }
 
+type Kinds = Required<Pick<ConfigSources, "kinds" | "isBestEffort">>;
+
 /** Every kind by name, but only those asked for with their options: the code of the others stays on the disk. */
-async function loadKinds(used: readonly string[]): Promise<Record<string, Fields>> {
+async function loadKinds(used: readonly string[]): Promise<Kinds> {
   const kinds: Record<string, Fields> = {};
+  const loaded = new Map<string, AdaptorKind<any>>();
   for (const [name, load] of Object.entries(adaptors)) {
-    kinds[name] = used.includes(name) ? (await load()).default.options : {};
+    if (used.includes(name)) loaded.set(name, (await load()).default);
+    kinds[name] = loaded.get(name)?.options ?? {};
   }
-  return kinds;
+  return { kinds, isBestEffort: (kind, options) => loaded.get(kind)?.promise(options) === "best effort" };
 }

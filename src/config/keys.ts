@@ -138,7 +138,8 @@ export const destinationKeys = {
   name: shaped("name of the destination: letters, digits, dot, dash, underscore; 64 at most", destinationName),
   kind: text("which adaptor carries the messages"),
   required: flag(
-    "whether the log keeps messages until this destination has them, and stops taking when the disk is full",
+    "whether the log keeps messages until this destination has them, and stops taking when the disk is full; " +
+      "one that is best effort by nature (UDP, PUB) is not required unless it says so here",
     true,
   ),
   from: shaped('where a new destination starts: "now", "oldest" or a position', startingPoint, "now"),

@@ -21,6 +21,8 @@ export interface ConfigSources extends Outside {
   readonly flags: Readonly<Record<string, string | boolean>>;
   /** Every kind of destination with its options; those of kinds that the file does not use may be empty. */
   readonly kinds: Readonly<Record<string, Fields>>;
+  /** Whether a destination of this kind with these options may drop messages: nobody waits for it unless told to. */
+  readonly isBestEffort?: (kind: string, options: Readonly<Record<string, unknown>>) => boolean;
 }
 
 /** Where a value came from. */
@@ -200,7 +202,19 @@ class ConfigReader {
       this.#refuseUnknownKeys(path, place, [...Object.keys(destinationKeys), ...Object.keys(options)]);
     }
     if (isTable(table.filter)) this.#refuseUnknownKeys([...path, "filter"], `the filter of ${place}`, filterFields);
-    return { ...common, options: this.#readFields(options ?? {}, path, { id, place }) } as unknown as Destination;
+    const values = this.#readFields(options ?? {}, path, { id, place });
+    const required = this.#isRequired({ id, kind: table.kind, required: common.required }, values);
+    return { ...common, required, options: values } as unknown as Destination;
+  }
+
+  /** What nobody wrote follows from what the adaptor can promise. */
+  #isRequired(
+    { id, kind, required }: { id: string; kind: unknown; required: unknown },
+    options: Readonly<Record<string, unknown>>,
+  ): unknown {
+    const isWritten = this.origins[`destination.${id}.required`]?.source !== "default";
+    if (isWritten || this.problems.length > 0 || typeof kind !== "string") return required;
+    return !this.#sources.isBestEffort?.(kind, options);
   }
 
   #readFields(fields: Fields, path: Path, { id, place }: { id: string; place: string }): Record<string, unknown> {

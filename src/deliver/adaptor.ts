@@ -30,6 +30,8 @@ export interface Result {
   readonly again: readonly Delivery[];
   /** Why there is something in `again`: shown as the destination's last error. */
   readonly trouble?: string;
+  /** How long the destination asks to be left alone before that, in ms. The pump waits five minutes at most. */
+  readonly waitMs?: number;
   /** Where the taken ones are now, if the destination tells (partition and first offset, file name): for the audit. */
   readonly receipt?: string;
 }

@@ -54,6 +54,8 @@ export interface PumpWatch {
 const syncEveryMs = 1000;
 const idleEveryMs = 1000;
 const floorEveryMs = 1000;
+/** A destination that asks for more is asked after that. */
+const askedMostMs = 300_000;
 
 export class Pump {
   readonly #parts: PumpParts;
@@ -197,7 +199,7 @@ export class Pump {
         left = result.again;
         if (left.length === 0) break;
       }
-      await this.#pause(tries++, signal);
+      await this.#pause(tries++, signal, result?.waitMs);
       if (signal.aborted) return undefined;
       if (await this.#patiently(() => this.#floorNow() >= end, signal)) return { dead, expired: left.length };
     }
@@ -262,10 +264,11 @@ export class Pump {
     await adaptor?.close().catch(() => {});
   }
 
-  #pause(tries: number, signal: AbortSignal): Promise<void> {
+  #pause(tries: number, signal: AbortSignal, askedMs = 0): Promise<void> {
     const { world } = this.#parts;
     if (this.#parts.cursor.durable < this.#parts.cursor.position) this.#sync();
-    return world.clock.sleep(pauseAfter(tries, world.random), signal);
+    const ms = Math.max(pauseAfter(tries, world.random), Math.min(askedMs, askedMostMs));
+    return world.clock.sleep(ms, signal);
   }
 
   /** Caught up: waits for more, and meanwhile makes the cursor durable and lets the adaptor do what falls due. */

@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { clearTimeout, setTimeout } from "node:timers";
-import type { Fields } from "../../src/config/options.ts";
+import { adaptors } from "../../adaptors/mod.ts";
+import { defaults, type Fields } from "../../src/config/options.ts";
 import type { Adaptor, AdaptorKind, Delivery } from "../../src/deliver/adaptor.ts";
 import type { Position } from "../../src/log/mod.ts";
 import type { Message } from "../../src/message/message.ts";
@@ -19,6 +20,10 @@ export interface Examinee {
   ids?(): Promise<string[]>;
   /** From now on something goes wrong in the middle of the next batch, once; the n-th call may choose another place. */
   breakMidBatch?(): void;
+  /** The destination takes the next batch whole, and its answer does not come through, once. */
+  loseAnswer?(): void;
+  /** The destination takes connections and says nothing from now on, until `open` is called or the test ends. */
+  fallSilent?(): void;
   /** The topic that its messages shall have. */
   readonly topic?: string;
   leave?(): Promise<void>;
@@ -60,6 +65,14 @@ export function examine(
     }
   });
 
+  Deno.test(`${name}: its README names every option, what it promises, an example, and what it was tested against`, async () => {
+    const readme = await readmeOf(kind);
+    for (const key of Object.keys(kind.options as Fields)) assert.ok(readme.includes(`\`${key}\``), key);
+    assert.ok(readme.includes(`**${kind.promise(defaults(kind.options as Fields))}**`), "the promise");
+    assert.ok(readme.includes("```toml\n[[destination]]\n"), "an example");
+    assert.match(readme, /^## Tested against$/m);
+  });
+
   fact("P6 messages arrive in the order of their positions, batch after batch", async (examinee) => {
     const adaptor = await examinee.open(0, never());
     const all = deliveries(examinee, texts(0, 250));
@@ -82,6 +95,15 @@ export function examine(
     assertTaken(await adaptor.send(all, never()));
     await adaptor.close();
     await assertBodies(examinee, all);
+  });
+
+  fact("a lone message is there as soon as it is taken, not only after close", async (examinee) => {
+    if (kind.promise(defaults(kind.options as Fields)) !== "confirmed") return;
+    const adaptor = await examinee.open(0, never());
+    const [one] = deliveries(examinee, texts(0, 1));
+    assertTaken(await adaptor.send([one!], never()));
+    await assertBodies(examinee, [one!]);
+    await adaptor.close();
   });
 
   fact("what was taken stays when the adaptor is closed and opened again", async (examinee) => {
@@ -108,6 +130,40 @@ export function examine(
       assertTaken(await adaptor.send(all.slice(10, 60), never()));
       assertTaken(await adaptor.send(all.slice(60), never()));
       await adaptor.close();
+      await assertNoneLost(examinee, all);
+    },
+  );
+
+  fact("P2 P7 an answer that is lost rejects, and the same batch again has the same ids", async (examinee) => {
+    if (!examinee.loseAnswer) return;
+    const all = deliveries(examinee, texts(0, 60));
+    let adaptor = await examinee.open(0, never());
+    assertTaken(await adaptor.send(all.slice(0, 10), never()));
+    examinee.loseAnswer();
+    await assert.rejects(async () => void await adaptor.send(all.slice(10, 40), never()));
+    await adaptor.close().catch(() => {});
+    adaptor = await examinee.open(10, never());
+    for (const batch of [all.slice(10, 40), all.slice(40)]) assertTaken(await adaptor.send(batch, never()));
+    await adaptor.close();
+    await assertNoneLost(examinee, all);
+  });
+
+  fact(
+    "a destination that says nothing keeps nobody who is told to stop, and loses nothing by it",
+    async (examinee) => {
+      if (!examinee.fallSilent) return;
+      const all = deliveries(examinee, texts(0, 50));
+      const adaptor = await examinee.open(0, never());
+      assertTaken(await adaptor.send(all.slice(0, 10), never()));
+      examinee.fallSilent();
+      const abort = new AbortController();
+      const sending = adaptor.send(all.slice(10), abort.signal);
+      setTimeout(() => abort.abort(), 200);
+      await settlesSoon(sending);
+      await settlesSoon(adaptor.close());
+      const next = await examinee.open(10, never());
+      assertTaken(await next.send(all.slice(10), never()));
+      await next.close();
       await assertNoneLost(examinee, all);
     },
   );
@@ -157,6 +213,15 @@ export function examine(
     await assert.rejects(async () => void await adaptor.send(deliveries(examinee, texts(10, 10)), never()));
     await assertBodies(examinee, all);
   });
+}
+
+/** The page that stands beside the adaptor's code. */
+async function readmeOf(kind: AdaptorKind<any>): Promise<string> {
+  for (const [name, load] of Object.entries(adaptors)) {
+    if ((await load()).default !== kind) continue;
+    return await Deno.readTextFile(new URL(`../../adaptors/${name}/README.md`, import.meta.url));
+  }
+  throw new Error("Cannot find the adaptor: it is not in adaptors/mod.ts");
 }
 
 const arrival = 1_772_366_400_000;

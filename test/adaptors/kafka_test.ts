@@ -41,6 +41,7 @@ async function begin(): Promise<Examinee> {
     bodies: async () => (await kafka.read(topic)).map(({ value }) => value),
     ids: async () => (await kafka.read(topic)).map(({ headers }) => headers.get("id")!),
     breakMidBatch: () => kafka.freeze(0),
+    fallSilent: () => kafka.freeze(0),
     leave: async () => kafka.thaw(0),
   };
 }

@@ -48,6 +48,15 @@ Deno.test("M8.1 nothing written gives the defaults, on loopback, with one file d
   assert.equal(origins["destination.out.dir"]?.source, "default");
 });
 
+Deno.test("P13 a destination that is best effort is not required unless somebody writes so", () => {
+  const isBestEffort: ConfigSources["isBestEffort"] = (kind, { retries }) => kind === "kafka" && retries === 0;
+  const required = (toml: string) => understood(toml, { isBestEffort }).config.destination[0]!.required;
+  assert.equal(required(bus), true);
+  assert.equal(required(`${bus}required = false\n`), false);
+  assert.equal(required(`${bus}retries = 0\n`), false);
+  assert.equal(required(`${bus}retries = 0\nrequired = true\n`), true);
+});
+
 Deno.test("any configured destination replaces the default one", () => {
   const { config } = understood(bus);
   assert.deepEqual(config.destination.map(({ name }) => name), ["bus"]);

@@ -33,6 +33,22 @@ Deno.test("P6 what is asked for again is sent before anything later", async () =
   assert.deepEqual(destination.taken, ["a", "b", "c", "d"]);
 });
 
+Deno.test("a destination that asks to be left alone is, for as long as it says, and not for more than five minutes", async () => {
+  const busy = (waitMs: number): Behaviour => (batch) => ({ refused: [], again: batch, trouble: "busy", waitMs });
+  const destination = new ScriptedDestination(busy(60_000), busy(1e12));
+  const { sim, put, stop } = start(destination);
+  await put("a");
+  await sim.run(59_000);
+  assert.equal(destination.batches.length, 1);
+  await sim.run(2000);
+  assert.equal(destination.batches.length, 2);
+  await sim.run(298_000);
+  assert.equal(destination.batches.length, 2);
+  await sim.run(2000);
+  assert.deepEqual(destination.taken, ["a"]);
+  await stop();
+});
+
 Deno.test("P15 a message refused for good goes to the dead letters, and the rest goes on", async () => {
   const refuseB = new ScriptedDestination((batch) => ({
     refused: [{ delivery: batch[1]!, reason: "too large" }],
