@@ -12,7 +12,8 @@ const anyOrigin = "*";
 const opaqueOrigin = "null";
 const preflightSeconds = 7200;
 const exposed = "sparkngin-ack, idempotent-replayed, retry-after, ratelimit, ratelimit-policy";
-const sendable = "authorization, content-type, content-encoding, sparkngin-ack, prefer, idempotency-key";
+const sendable =
+  "authorization, content-type, content-encoding, sparkngin-ack, prefer, idempotency-key, traceparent, tracestate";
 
 /** What comes from no page costs one look and is answered as before. */
 export function withCors(handle: Handle, origins: readonly string[]): Handle {

@@ -12,6 +12,7 @@ import {
 import { type EntryWriter, type FieldTag, tagOf } from "../message/wire.ts";
 import { TextMemo } from "./memo.ts";
 import { badMessage, type Problem } from "./problem.ts";
+import { Trace, type TraceField } from "./trace.ts";
 
 /** Fields of a message that only we fill, with what to do instead. */
 export const reservedNames: ReadonlyMap<string, string> = new Map([
@@ -23,8 +24,8 @@ export const reservedNames: ReadonlyMap<string, string> = new Map([
 export interface KnownName {
   readonly name: string;
   readonly letters: Uint8Array;
-  /** "own" names belong to one way in; "reserved" ones to us; "plain" values are taken as they stand. */
-  readonly kind: "own" | "reserved" | "plain" | "level" | "topic" | "time" | "checked";
+  /** "own" names belong to one way in; "reserved" ones to us; "plain" values are taken as they stand; "trace" ones are never refused. */
+  readonly kind: "own" | "reserved" | "plain" | "level" | "topic" | "time" | "trace" | "checked";
   /** One for all spellings of a field, so that two of them are noticed. */
   readonly bit: number;
   readonly field: keyof Fields | undefined;
@@ -36,8 +37,9 @@ export interface KnownName {
 export function bitOf(field: keyof Fields): number {
   return 1 << tagOf(field);
 }
+export const traceBits = bitOf("traceparent") | bitOf("tracestate");
 /** Beyond those of all fields. */
-const firstOwnBit = 20;
+const firstOwnBit = 24;
 
 /** The names of one way in, by their length, so that most are told apart by one or two looks. */
 export class KnownNames {
@@ -73,6 +75,7 @@ const encoder = new TextEncoder();
 function kindOf(field: keyof Fields): KnownName["kind"] {
   if (field === "topic" || field === "level") return field;
   if (field === "submittedTimestamp") return "time";
+  if (field === "traceparent" || field === "tracestate") return "trace";
   return field === "id" || field === "cookies" ? "checked" : "plain";
 }
 
@@ -90,6 +93,8 @@ const digitNine = 0x39;
 export class FieldTaker {
   /** The last topic put. */
   topic: string | undefined;
+  /** To be put once all of the message is known. */
+  readonly trace = new Trace();
   readonly #topics = new TextMemo();
   #goodTopic: string | undefined;
 
@@ -98,7 +103,10 @@ export class FieldTaker {
     const { kind, tag } = known;
     const length = to - from;
     if (kind === "topic") return this.#takeTopic(into, this.#topics.of(bytes, from, to));
-    if (kind === "checked" || (kind === "level" && length === correctedLength) || length > fieldLengthMax) {
+    if (
+      kind === "checked" || kind === "trace" || (kind === "level" && length === correctedLength) ||
+      length > fieldLengthMax
+    ) {
       return this.takeText(into, known, decoder.decode(bytes.subarray(from, to)));
     }
     if (length === 0) return undefined;
@@ -110,6 +118,7 @@ export class FieldTaker {
   takeText(into: EntryWriter, { kind, tag, field }: KnownName, value: string): Problem | undefined {
     if (kind === "topic") return this.#takeTopic(into, value);
     if (value === "") return undefined;
+    if (kind === "trace") return void this.trace.take(field as TraceField, value);
     const problem = problemOf({ [field!]: value });
     if (problem !== undefined) return problem;
     into.text(tag, kind === "level" ? normaliseLevel(value) : value);

@@ -4,7 +4,7 @@
  */
 import { isAscii, isUtf8 } from "node:buffer";
 import type { EntryWriter } from "../message/wire.ts";
-import { FieldTaker, isCookies, type KnownName, KnownNames, reservedNames } from "./fields.ts";
+import { FieldTaker, isCookies, type KnownName, KnownNames, reservedNames, traceBits } from "./fields.ts";
 import { badMessage, type Problem, quoted, shownName } from "./problem.ts";
 import { type Rules, tooLong, tooMany } from "./rules.ts";
 import { byte, Scanner } from "./scanner.ts";
@@ -124,18 +124,21 @@ class JsonBody {
     this.#dataStart = -1;
     this.#stranger = undefined;
     this.#fields.topic = undefined;
+    this.#fields.trace.forget();
   }
 
   #finish(start: number): Problem | undefined {
     const end = this.#scanner.at;
     if (end - start > this.#rules.messageMax) return tooLong(this.#rules.messageMax, this.#line);
-    if (this.#stranger !== undefined && this.#seen !== 0) return this.#strange(this.#stranger);
+    // A trace says nothing of whether the object is a message or its data: logs of all kinds have one.
+    if (this.#stranger !== undefined && (this.#seen & ~traceBits) !== 0) return this.#strange(this.#stranger);
     const problem = this.#admit(this.#fields.topic ?? this.#rules.topic);
     if (problem !== undefined) return problem;
     const into = this.#into;
     if (this.#stranger !== undefined) into.data(this.#bytes, start, end, true);
     else if (this.#dataStart >= 0) into.data(this.#bytes, this.#dataStart, this.#dataEnd, true);
     else into.data(emptyObject, 0, emptyObject.length, true);
+    if (this.#fields.trace.isKnown) this.#fields.trace.put(into, false);
     into.shut();
     return undefined;
   }
@@ -187,7 +190,7 @@ class JsonBody {
       return scanner.escaped ? this.#takeText(member, start + 1) : this.#take(member, start + 1, scanner.at - 1);
     }
     if (!scanner.value()) return this.#fault();
-    if (next === letterN) return undefined;
+    if (next === letterN || member.kind === "trace") return undefined;
     if (beginsNumber(next)) return this.#take(member, start, scanner.at);
     return badMessage(member.name, `Member "${member.name}" must be a string or a number`, this.#line);
   }
@@ -199,7 +202,9 @@ class JsonBody {
   /** Of a string with escapes. */
   #takeText(member: KnownName, start: number): Problem | undefined {
     const value = this.#textAt(start, this.#scanner.at - 1);
-    if (value.isWellFormed()) return this.#here(this.#fields.takeText(this.#into, member, value));
+    if (member.kind === "trace" || value.isWellFormed()) {
+      return this.#here(this.#fields.takeText(this.#into, member, value));
+    }
     return badMessage(member.name, `Member "${member.name}" holds half a surrogate pair`, this.#line);
   }
 

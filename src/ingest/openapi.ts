@@ -92,6 +92,19 @@ const parameters: Json = {
     description: "The request sent again with it is stored once and answered as before",
     schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[ -~]+$" },
   },
+  traceparent: {
+    name: "traceparent",
+    in: "header",
+    description:
+      "The trace of messages that name none (W3C Trace Context); kept and passed on, and dropped when it is none",
+    schema: { type: "string" },
+  },
+  tracestate: {
+    name: "tracestate",
+    in: "header",
+    description: "What belongs to traceparent",
+    schema: { type: "string" },
+  },
 };
 
 /** The whole target is bounded, not each parameter. */
@@ -106,7 +119,7 @@ function schemaOf(name: string): Json {
   return { type: "string", maxLength: 8192 };
 }
 
-const own = new Set<string>(["peer_ip"]);
+const own = new Set<string>(["peer_ip", "attributes"]);
 const names = outputNames.map(([, name]) => name).filter((name) => !own.has(name));
 const spellings = [...fieldNames.keys()].filter((name) => !(names as string[]).includes(name) && name !== "id");
 
@@ -211,6 +224,7 @@ const inQuery = [
   ref("parameters", "ack"),
   ref("parameters", "receipt"),
 ];
+const inHeaders = ["idempotencyKey", "traceparent", "tracestate"].map((name) => ref("parameters", name));
 
 function paths(root: string): Json {
   const status = {
@@ -230,7 +244,7 @@ function paths(root: string): Json {
     [`${root}/log`]: {
       get: {
         summary: "Takes one message, all in the query",
-        parameters: [...inQuery, ref("parameters", "others"), ref("parameters", "idempotencyKey")],
+        parameters: [...inQuery, ref("parameters", "others"), ...inHeaders],
         responses: {
           204: ref("responses", "Taken"),
           200: ref("responses", "Told"),
@@ -240,7 +254,7 @@ function paths(root: string): Json {
       },
       post: {
         summary: "Takes the messages of the body, all or none",
-        parameters: [...inQuery, ref("parameters", "idempotencyKey")],
+        parameters: [...inQuery, ...inHeaders],
         requestBody: {
           required: true,
           description: "gzip and zstd as Content-Encoding are taken",

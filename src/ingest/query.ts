@@ -4,7 +4,7 @@
  */
 import { fieldLengthMax } from "../message/message.ts";
 import type { EntryWriter } from "../message/wire.ts";
-import { FieldTaker, isCookies, type KnownName, KnownNames, reservedNames } from "./fields.ts";
+import { FieldTaker, isCookies, type KnownName, KnownNames, reservedNames, traceBits } from "./fields.ts";
 import type { Span } from "./http.ts";
 import { badMessage, type Problem, quoted, shownName } from "./problem.ts";
 
@@ -43,6 +43,7 @@ const fields = new FieldTaker();
 /** What stands behind the "?", percent-encoded as sent. The fields are put into the entry. */
 export function parseQuery({ bytes, from, to }: Span, into: EntryWriter): Query | Problem {
   const query: Draft = { topic: undefined, seen: 0, others: none, receipt: false };
+  fields.trace.forget();
   let start = from;
   let middle = -1;
   let plain = true;
@@ -61,6 +62,9 @@ export function parseQuery({ bytes, from, to }: Span, into: EntryWriter): Query 
       if (middle < 0) middle = at;
     } else if (code === percent || code === plus || code > lastAscii) plain = false;
   }
+  // One that is dropped leaves room for that of the request.
+  if (fields.trace.isKnown) fields.trace.put(into, true);
+  else query.seen &= ~traceBits;
   return query;
 }
 

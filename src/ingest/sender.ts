@@ -1,10 +1,11 @@
-/** What a request says of its sender: address, user agent, referrer, cookies. */
+/** What a request says of its sender: address, user agent, referrer, cookies, trace. */
 import { BlockList, isIP } from "node:net";
 import { fieldLengthMax } from "../message/message.ts";
 import { type EntryWriter, type FieldTag, tagOf } from "../message/wire.ts";
 import { bitOf } from "./fields.ts";
 import type { HttpRequest } from "./http.ts";
 import { plainAddress } from "./ip.ts";
+import { putTraceOf } from "./trace.ts";
 
 export interface SenderSettings {
   readonly trusted_proxies: readonly string[];
@@ -14,7 +15,10 @@ export interface SenderSettings {
 /** Puts into the entry what the message itself left open: all fields but those whose bits are in `seen`. */
 export type Fill = (into: EntryWriter, seen: number, request: HttpRequest) => void;
 
-const bits = { ip: bitOf("ip"), referrer: bitOf("referrer"), userAgent: bitOf("userAgent"), cookies: bitOf("cookies") };
+const bits = {
+  ...{ ip: bitOf("ip"), referrer: bitOf("referrer"), userAgent: bitOf("userAgent") },
+  ...{ cookies: bitOf("cookies"), traceparent: bitOf("traceparent") },
+};
 const tags = {
   ...{ ip: tagOf("ip"), peerIp: tagOf("peerIp"), referrer: tagOf("referrer") },
   ...{ userAgent: tagOf("userAgent"), cookies: tagOf("cookies") },
@@ -29,6 +33,7 @@ export function openSender(settings: SenderSettings): Fill {
     if ((seen & bits.ip) === 0) into.text(tags.ip, address);
     if ((seen & bits.referrer) === 0) putHeader(into, tags.referrer, request, "referer");
     if ((seen & bits.userAgent) === 0) putHeader(into, tags.userAgent, request, "user-agent");
+    if ((seen & bits.traceparent) === 0) putTraceOf(request, into);
     if (keepsCookies && (seen & bits.cookies) === 0) {
       into.text(tags.cookies, keptCookies(headerText(request.header("cookie"), Infinity), settings.cookies));
     }

@@ -85,8 +85,12 @@ function submittedText(message: Message, given: string): string {
 
 function member(name: keyof Fields, label: string, value: string | undefined): string {
   if (value === undefined) return "";
-  // Cookies are the text of a JSON object already.
-  return `,"${label}":${name === "cookies" ? value.replace(/[\r\n]/g, " ") : quoted(value)}`;
+  return `,"${label}":${isJson(name) ? value.replace(/[\r\n]/g, " ") : quoted(value)}`;
+}
+
+/** These are the text of a JSON object already. */
+function isJson(name: keyof Fields): boolean {
+  return name === "cookies" || name === "attributes";
 }
 
 /** The key and the name of the data; the data too when it is no JSON. */

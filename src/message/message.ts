@@ -20,6 +20,11 @@ export interface Fields {
   userAgent?: string;
   /** The cookies kept, as the text of a JSON object of strings. */
   cookies?: string;
+  /** Which trace this belongs to, as W3C Trace Context writes it; the state only beside its parent. */
+  traceparent?: string;
+  tracestate?: string;
+  /** What the envelope it came in says besides, as the text of a JSON object: of a CloudEvent, `specversion`, `source` and so on. */
+  attributes?: string;
 }
 
 /** A message as it was taken. */
@@ -58,6 +63,8 @@ export const fieldNames: ReadonlyMap<string, keyof Fields> = new Map<string, key
   ["user_agent", "userAgent"],
   ["user-agent", "userAgent"],
   ["cookies", "cookies"],
+  ["traceparent", "traceparent"],
+  ["tracestate", "tracestate"],
 ]);
 
 /** How each field is called on the way out, in the order of the V1 envelope. */
@@ -73,10 +80,15 @@ export const outputNames = [
   ["referrer", "referrer"],
   ["userAgent", "user_agent"],
   ["cookies", "cookies"],
+  ["traceparent", "traceparent"],
+  ["tracestate", "tracestate"],
+  ["attributes", "attributes"],
   ["key", "key"],
 ] as const;
 
 export const fieldLengthMax = 8192;
+/** Whoever passes CloudEvents on has to take them up to this (CloudEvents 1.0.2, Size Limits). */
+export const attributesLengthMax = 65_536;
 
 const topicShape = /^[A-Za-z0-9._-]{1,249}$/;
 const idShape = /^[\x21-\x7e]{1,128}$/;
@@ -92,8 +104,9 @@ export function refusalOf(fields: Fields): Refusal | undefined {
   }
   for (const name in fields) {
     const value = fields[name as keyof Fields];
-    if (value !== undefined && value.length > fieldLengthMax) {
-      return { field: name, reason: `is longer than ${fieldLengthMax} characters` };
+    const most = name === "attributes" ? attributesLengthMax : fieldLengthMax;
+    if (value !== undefined && value.length > most) {
+      return { field: name, reason: `is longer than ${most} characters` };
     }
   }
   return undefined;

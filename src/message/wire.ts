@@ -12,14 +12,14 @@
  * | per message: varint, n | length of the message, then its fields |
  *
  * A field is a tag byte, a varint length and that many bytes; a message's own field wins over the shared one. Unknown tags are
- * skipped, so a later version may add some. Varints are LEB128, at most 5 bytes.
+ * skipped, so a later version may add some. Varints are LEB128, at most 5 bytes. An empty trace state takes the shared one away.
  */
 import type { Fields, Message } from "./message.ts";
 
 const version = 1;
 const hasIdempotency = 1;
 
-/** Tag numbers are for ever; 1–31 are taken or reserved (18 schema, 19 extension attributes, 20 another node's arrival time). */
+/** Tag numbers are for ever; 1–31 are taken or reserved (18 schema, 20 another node's arrival time). */
 const tags = {
   id: 1,
   topic: 2,
@@ -34,6 +34,9 @@ const tags = {
   cookies: 11,
   key: 12,
   submittedTimestamp: 13,
+  attributes: 19,
+  traceparent: 21,
+  tracestate: 22,
 } as const satisfies Record<keyof Fields, number>;
 const submittedMsTag = 14;
 const jsonTag = 16;
@@ -161,6 +164,9 @@ export class EntryWriter {
     this.text(tags.key, fields.key);
     this.text(tags.id, fields.id);
     this.text(tags.cookies, fields.cookies);
+    this.text(tags.traceparent, fields.traceparent);
+    this.text(tags.tracestate, fields.tracestate);
+    this.text(tags.attributes, fields.attributes);
   }
 
   /** A field; nothing when it has no value. */
@@ -239,7 +245,8 @@ function readFields(input: Input, end: number, into: Mutable<Message>): void {
     const tag = input.byte();
     const length = input.varint();
     const name = fieldOfTag[tag];
-    if (name !== undefined) into[name] = input.text(tag, length);
+    if (tag === tags.tracestate && length === 0) into.tracestate = undefined;
+    else if (name !== undefined) into[name] = input.text(tag, length);
     else if (tag === submittedMsTag && length === 8) into.submittedMs = input.float();
     else if (tag === jsonTag || tag === bytesTag) {
       into.data = input.bytes(length);

@@ -95,7 +95,7 @@ Deno.test("a submitted time too far from arrival is flagged late or early, and o
 const anyText = fc.string({ unit: "binary" });
 /** Some fields of some texts, as `outputNames` has them. */
 const someFields = fc.dictionary(
-  fc.constantFrom(...outputNames.map(([name]) => name).filter((name) => name !== "cookies")),
+  fc.constantFrom(...outputNames.map(([name]) => name).filter((name) => name !== "cookies" && name !== "attributes")),
   anyText,
 );
 const cookies = fc.option(fc.dictionary(fc.string(), fc.string()).map((value) => JSON.stringify(value)), {
@@ -145,4 +145,14 @@ Deno.test("lines stay as they were when others are written, however long", () =>
       `{"id":"id${i}","timestamp":${arrival},"topic":"t","env":"e${i % 3}","data":${data}}`,
     );
   });
+});
+
+Deno.test("attributes and the trace are members like others, attributes as the JSON they are, on one line", () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const given = message({ traceparent, tracestate: "a=1", attributes: '{"source":"/s",\n"n":12345678901234567890}' });
+  assert.equal(
+    text(given, "i"),
+    `{"id":"i","timestamp":${arrival},"topic":"t","traceparent":"${traceparent}","tracestate":"a=1",` +
+      `"attributes":{"source":"/s", "n":12345678901234567890},"data":{}}`,
+  );
 });

@@ -46,6 +46,8 @@ const names = [
   "cookies",
   "key",
   "submittedTimestamp",
+  "traceparent",
+  "attributes",
 ] as const;
 // Fields come out of UTF-8, so they hold no lone surrogates; a byte order mark they may.
 const anyText = fc.oneof(fc.string({ unit: "binary" }), fc.string(), fc.constant("\ufeffmark"));
@@ -92,6 +94,13 @@ Deno.test("the idempotency key is kept, and does not touch the messages", () => 
 Deno.test("a lone surrogate becomes U+FFFD", () => {
   const [message] = decodeEntry(encodeEntry(head, [incoming("1", { key: "a\ud800b" })]));
   assert.equal(message!.key, "a\ufffdb");
+});
+
+Deno.test("a message with a trace of its own does not take the state of the shared one", () => {
+  const shared = { topic: "t", traceparent: "a", tracestate: "b" };
+  const messages = [incoming("1"), incoming("2", { traceparent: "c", tracestate: "" }), incoming("3")];
+  const read = decodeEntry(encodeEntry({ ...head, shared }, messages));
+  assert.deepEqual(read.map(({ tracestate }) => tracestate), ["b", undefined, "b"]);
 });
 
 Deno.test("unknown tags are skipped, in what is shared and in a message", () => {
