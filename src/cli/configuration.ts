@@ -2,7 +2,8 @@
 import { adaptors } from "../../adaptors/mod.ts";
 import type { Config } from "../config/keys.ts";
 import type { Fields } from "../config/options.ts";
-import { type ConfigFile, type ConfigSources, kindsIn, type Origins, readConfig } from "../config/read.ts";
+import type { ConfigFile } from "../config/document.ts";
+import { type ConfigSources, kindsIn, type Origins, readConfig } from "../config/read.ts";
 import type { AdaptorKind } from "../deliver/adaptor.ts";
 import { codeOf } from "../os/world.ts";
 import { CommandError, exitCodes } from "./exit.ts";
@@ -26,9 +27,10 @@ export interface Configuration {
 /** Throws a `CommandError` that names every problem. */
 export async function loadConfiguration(terminal: Terminal, request: ConfigurationRequest): Promise<Configuration> {
   const file = findFile(terminal, request.path);
-  const { kinds, isBestEffort } = await loadKinds(kindsIn(file));
+  const files = file === undefined ? [] : [file, ...filesBeside(terminal, file)];
+  const { kinds, isBestEffort } = await loadKinds(kindsIn(files));
   const { env, readFile } = terminal;
-  const reading = readConfig({ ...(file && { file }), env, readFile, flags: request.flags, kinds, isBestEffort });
+  const reading = readConfig({ files, env, readFile, flags: request.flags, kinds, isBestEffort });
   if ("problems" in reading) throw new CommandError(exitCodes.configuration, reading.problems);
   return { ...reading, path: file?.name, kinds };
 }
@@ -44,6 +46,22 @@ function findFile(terminal: Terminal, named: string | undefined): ConfigFile | u
   return byEnvironment ? readNamed(terminal, byEnvironment) : readIfThere(terminal, usualPlaces.system);
 }
 
+/** What stands in `conf.d/` beside the file, in the order of names: who installs something adds a file instead of changing one. */
+function filesBeside(terminal: Terminal, { name }: ConfigFile): ConfigFile[] {
+  const dir = `${name.includes("/") ? name.slice(0, name.lastIndexOf("/") + 1) : ""}conf.d`;
+  return listIfThere(terminal, dir).filter((one) => /^[^.].*\.toml$/.test(one)).sort()
+    .map((one) => readNamed(terminal, `${dir}/${one}`));
+}
+
+function listIfThere(terminal: Terminal, dir: string): readonly string[] {
+  try {
+    return terminal.listDir(dir);
+  } catch (problem) {
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(problem))) return [];
+    throw cannotRead(dir, problem);
+  }
+}
+
 function readNamed(terminal: Terminal, path: string): ConfigFile {
   const file = readIfThere(terminal, path);
   if (file === undefined) throw new CommandError(exitCodes.configuration, `Cannot read ${path}: there is no such file`);
@@ -54,13 +72,16 @@ function readIfThere(terminal: Terminal, path: string): ConfigFile | undefined {
   try {
     return { name: path.replace(/^\.\//, ""), text: terminal.readFile(path) };
   } catch (problem) {
-    const code = codeOf(problem);
-    if (code === "ENOENT") return undefined;
-    const denied = code === "EACCES" || code === "EPERM";
-    const reason = denied ? "permission denied" : (problem as Error).message;
-    const exit = denied ? exitCodes.permission : exitCodes.configuration;
-    throw new CommandError(exit, `Cannot read ${path}: ${reason}`, { cause: problem });
+    if (codeOf(problem) === "ENOENT") return undefined;
+    throw cannotRead(path, problem);
   }
+}
+
+function cannotRead(path: string, problem: unknown): CommandError {
+  const denied = ["EACCES", "EPERM"].includes(codeOf(problem));
+  const reason = denied ? "permission denied" : (problem as Error).message;
+  const exit = denied ? exitCodes.permission : exitCodes.configuration;
+  return new CommandError(exit, `Cannot read ${path}: ${reason}`, { cause: problem });
 }
 
 type Kinds = Required<Pick<ConfigSources, "kinds" | "isBestEffort">>;

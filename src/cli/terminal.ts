@@ -15,6 +15,8 @@ export interface Terminal {
   err(text: string): void;
   /** Throws the system's error, with its `code`. */
   readFile(path: string): string;
+  /** Names in the directory; throws as `readFile` does. */
+  listDir(path: string): readonly string[];
   /** The outside of commands that work on a data directory: with "read" nothing can be changed. */
   world(to: "read" | "write"): World;
   /** Resolves when the head of the answer is there; rejects when nobody answers. */
@@ -39,6 +41,7 @@ export function realTerminal(): Terminal {
     out: (text) => write(Deno.stdout, text),
     err: (text) => write(Deno.stderr, text),
     readFile: (path) => Deno.readTextFileSync(path),
+    listDir: (path) => [...Deno.readDirSync(path)].map(({ name }) => name),
     world: (to) => to === "read" ? readOnly(realWorld()) : realWorld(),
     get: (url, signal) => ask(url, { method: "GET", signal }),
     post: (url, json, signal) => ask(url, { method: "POST", body: json, signal }),

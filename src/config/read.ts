@@ -1,22 +1,18 @@
 /**
- * The configuration: a TOML file, the environment and flags become one `Config`, or a list of problems that say where each
- * one stands and what was expected there. Flags win over the environment, that over the file, that over the defaults.
+ * The configuration: TOML files, the environment and flags become one `Config`, or a list of problems that say where each
+ * one stands and what was expected there. Flags win over the environment, that over the files, those over the defaults.
  */
-import { parse, TomlError } from "smol-toml";
 import { isAddressOrNetwork, isLoopback, parseAddress } from "./address.ts";
+import { type ConfigFile, Document } from "./document.ts";
 import { type Config, coreKeys, type Destination, destinationKeys, filterFields, sections, topKeys } from "./keys.ts";
-import { lineOf, type Path } from "./lines.ts";
+import type { Path } from "./lines.ts";
 import { suggestion } from "./nearest.ts";
 import type { Fields, Option } from "./options.ts";
 import { DeadReference, isTable, type Outside, resolveReferences } from "./reference.ts";
 
-export interface ConfigFile {
-  /** As it is called in error texts. */
-  readonly name: string;
-  readonly text: string;
-}
 export interface ConfigSources extends Outside {
-  readonly file?: ConfigFile;
+  /** Together they are one configuration. */
+  readonly files?: readonly ConfigFile[];
   /** By path, e.g. "http.listen". */
   readonly flags: Readonly<Record<string, string | boolean>>;
   /** Every kind of destination with its options; those of kinds that the file does not use may be empty. */
@@ -44,30 +40,19 @@ const kubernetesVariable = /^SPARKNGIN_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-
 const defaultDestination = { name: "out", kind: "file" };
 
 export function readConfig(sources: ConfigSources): Reading {
-  const parsed = parseFile(sources.file);
-  if ("problem" in parsed) return { problems: [parsed.problem] };
-  const reader = new ConfigReader(sources, parsed.tables);
+  const document = new Document(sources.files ?? []);
+  if (document.problems.length > 0) return { problems: document.problems };
+  const reader = new ConfigReader(sources, document);
   const config = reader.read();
   return reader.problems.length > 0 ? { problems: reader.problems } : { config, origins: reader.origins };
 }
 
-/** The kinds of destination that the file asks for: only their code has to be loaded. */
-export function kindsIn(file: ConfigFile | undefined): string[] {
-  const parsed = parseFile(file);
-  const destinations = "tables" in parsed ? parsed.tables.destination : undefined;
+/** The kinds of destination that the files ask for: only their code has to be loaded. */
+export function kindsIn(files: readonly ConfigFile[]): string[] {
+  const destinations = new Document(files).tables.destination;
   if (!Array.isArray(destinations) || destinations.length === 0) return [defaultDestination.kind];
   const kinds = destinations.map((destination) => isTable(destination) ? destination.kind : undefined);
   return [...new Set(kinds.filter((kind) => typeof kind === "string"))];
-}
-
-function parseFile(file: ConfigFile | undefined): { tables: Record<string, unknown> } | { problem: string } {
-  try {
-    return { tables: parse(file?.text.replace(/^\uFEFF/, "") ?? "") };
-  } catch (problem) {
-    if (!(problem instanceof TomlError)) throw problem;
-    const reason = problem.message.split("\n", 1)[0]!.replace(/^Invalid TOML document: /, "");
-    return { problem: `Cannot read ${file?.name}: line ${problem.line}, column ${problem.column}: ${reason}` };
-  }
 }
 
 /** A value that somebody wrote, with all that is needed to complain about it. */
@@ -84,13 +69,11 @@ class ConfigReader {
   readonly problems: string[] = [];
   readonly origins: Record<string, Given> = {};
   readonly #sources: ConfigSources;
-  readonly #tables: Readonly<Record<string, unknown>>;
-  readonly #file: ConfigFile;
+  readonly #document: Document;
 
-  constructor(sources: ConfigSources, tables: Readonly<Record<string, unknown>>) {
+  constructor(sources: ConfigSources, document: Document) {
     this.#sources = sources;
-    this.#tables = tables;
-    this.#file = sources.file ?? { name: "the configuration", text: "" };
+    this.#document = document;
   }
 
   read(): Config {
@@ -107,7 +90,7 @@ class ConfigReader {
 
   #refuseUnknownSections(): void {
     const known = [...Object.keys(topKeys), ...Object.keys(sections), "destination"];
-    for (const [name, value] of Object.entries(this.#tables)) {
+    for (const [name, value] of Object.entries(this.#document.tables)) {
       const isSection = Object.hasOwn(sections, name);
       if (!known.includes(name)) this.#refuseUnknown([name], isTable(value) ? `section [${name}]` : undefined, known);
       else if (isSection && !isTable(value)) {
@@ -117,7 +100,7 @@ class ConfigReader {
   }
 
   #refuseUnknownKeys(path: Path, place: string, known: readonly string[]): void {
-    for (const key of Object.keys(this.#at(path) as object)) {
+    for (const key of Object.keys(this.#document.at(path) as object)) {
       if (!known.includes(key)) this.#refuseUnknown([...path, key], `key "${key}" in ${place}`, known);
     }
   }
@@ -181,7 +164,7 @@ class ConfigReader {
   }
 
   #readDestinations(): Destination[] {
-    const written = this.#tables.destination ?? [];
+    const written = this.#document.tables.destination ?? [];
     if (!Array.isArray(written) || !written.every(isTable)) {
       this.#refuse(["destination"], "a destination is written as [[destination]], with two brackets on each side");
       return [];
@@ -193,7 +176,7 @@ class ConfigReader {
 
   #readDestination(number: number): Destination {
     const path = ["destination", number];
-    const table = this.#at(path) as Record<string, unknown>;
+    const table = this.#document.at(path) as Record<string, unknown>;
     const id = String(table.name ?? number);
     const place = table.name === undefined ? `[[destination]] number ${number + 1}` : `[[destination]] "${id}"`;
     const common = this.#readFields(destinationKeys, path, { id, place });
@@ -320,10 +303,10 @@ class ConfigReader {
   }
 
   #fromFile(path: Path, called: string): Given | undefined {
-    const written = this.#at(path);
+    const written = this.#document.at(path);
     if (written === undefined) return undefined;
-    const line = lineOf(this.#file.text, path);
-    const source = line === undefined ? this.#file.name : `${this.#file.name}:${line}`;
+    const { name, line } = this.#document.placeOf(path);
+    const source = line === undefined ? name : `${name}:${line}`;
     return { source, written, where: this.#where(path), called, fromFile: true };
   }
 
@@ -332,17 +315,8 @@ class ConfigReader {
   }
 
   #where(path: Path): string {
-    const line = lineOf(this.#file.text, path);
-    return `Cannot read ${this.#file.name}: ${line === undefined ? "" : `line ${line}: `}`;
-  }
-
-  #at(path: Path): unknown {
-    let value: unknown = this.#tables;
-    for (const part of path) {
-      const inside = typeof value === "object" && value !== null && Object.hasOwn(value, part);
-      value = inside ? (value as Record<string | number, unknown>)[part] : undefined;
-    }
-    return value;
+    const { name, line } = this.#document.placeOf(path);
+    return `Cannot read ${name}: ${line === undefined ? "" : `line ${line}: `}`;
   }
 }
 

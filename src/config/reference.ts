@@ -1,6 +1,6 @@
 /**
- * `${NAME}` and `${file:/path}` in the texts of the configuration file: secrets stay out of it. Replaced after parsing, so
- * what they bring can never become a key or a table. `$${` is a plain `${`.
+ * `${NAME}`, `${file:/path}` and `${cred:NAME}` (a credential that systemd hands over) in the texts of the configuration file:
+ * secrets stay out of it. Replaced after parsing, so what they bring can never become a key or a table. `$${` is a plain `${`.
  */
 
 export interface Outside {
@@ -41,11 +41,29 @@ function resolveText(text: string, outside: Outside): string {
 
 function target(inner: string, { env, readFile }: Outside): string {
   if (inner.startsWith("file:")) return fileText(inner.slice("file:".length), readFile);
+  if (inner.startsWith("cred:")) return fileText(credential(inner.slice("cred:".length), env), readFile);
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(inner)) {
-    throw new DeadReference(`"\${${inner}}" is neither \${NAME} nor \${file:/path}; write $\${ for a plain \${`);
+    throw new DeadReference(
+      `"\${${inner}}" is none of \${NAME}, \${file:/path} and \${cred:NAME}; write $\${ for a plain \${`,
+    );
   }
   if (!Object.hasOwn(env, inner)) throw new DeadReference(`the environment has no variable ${inner}`);
   return env[inner]!;
+}
+
+/** Where systemd has put it. */
+function credential(name: string, env: Outside["env"]): string {
+  if (!/^[A-Za-z0-9._-]{1,255}$/.test(name) || /^\.{1,2}$/.test(name)) {
+    throw new DeadReference(`"\${cred:${name}}" is no name of a credential`);
+  }
+  const dir = env.CREDENTIALS_DIRECTORY;
+  if (!dir) {
+    throw new DeadReference(
+      `there are no credentials, because CREDENTIALS_DIRECTORY is not set; write LoadCredential=${name}:/path into the ` +
+        `unit of systemd, or else \${file:/path} here`,
+    );
+  }
+  return `${dir}/${name}`;
 }
 
 /** Without the line end that editors leave behind a secret. */

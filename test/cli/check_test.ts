@@ -101,3 +101,28 @@ Deno.test("flags reach the configuration", async () => {
   const { err } = await sparkngin(["check", "--log-retain", "soon"]);
   assert.match(err, /^Cannot read the command line: --log-retain is "soon"; expected a duration/);
 });
+
+Deno.test("M8.1 what stands in conf.d beside the file belongs to it, in the order of names", async () => {
+  const files = {
+    "./sparkngin.toml": "[http]\n",
+    "conf.d/b.toml": '[[destination]]\nname = "second"\nkind = "file"\n',
+    "conf.d/a.toml": '[[destination]]\nname = "first"\nkind = "file"\n',
+    "conf.d/.hidden.toml": "=",
+    "conf.d/notes.txt": "=",
+  };
+  const { code, out, err } = await sparkngin(["check"], { files });
+  assert.deepEqual([code, err], [0, ""]);
+  assert.match(out, /^delivers to "first": .*\ndelivers to "second": /m);
+  const far = { "/etc/sparkngin/sparkngin.toml": "", "/etc/sparkngin/conf.d/x.toml": "[http]\nlisten = 3\nrot = 3\n" };
+  assert.equal(
+    (await sparkngin(["check"], { files: far })).err,
+    'Cannot read /etc/sparkngin/conf.d/x.toml: line 3: unknown key "rot" in [http]; did you mean "root"?\n' +
+      'Cannot read /etc/sparkngin/conf.d/x.toml: line 2: "listen" in [http] is 3; expected an address and port such as ' +
+      '"127.0.0.1:8080" or "[::1]:8080"\n',
+  );
+});
+
+Deno.test("conf.d without a file beside it is somebody else's", async () => {
+  const { out } = await sparkngin(["check"], { files: { "conf.d/x.toml": "=" } });
+  assert.match(out, /^ok: no configuration file/);
+});

@@ -8,7 +8,7 @@ const kinds = { web: { url: text("where"), password: secret(optional(text("of th
 
 function rendered(file: string, env: Record<string, string> = {}): string {
   const reading = readConfig({
-    file: { name: "sparkngin.toml", text: file },
+    files: [{ name: "sparkngin.toml", text: file }],
     env,
     flags: {},
     kinds,

@@ -60,6 +60,11 @@ function fakeTerminal(given: Given, printed: Output): Terminal {
       if (typeof file !== "string") throw file;
       return file;
     },
+    listDir(path) {
+      const inside = Object.keys(files).filter((name) => name.startsWith(`${path}/`));
+      if (inside.length === 0) throw withCode("ENOENT", "no such directory");
+      return inside.map((name) => name.slice(path.length + 1));
+    },
     world(to) {
       if (world === undefined) throw new Error("this test has no data directory");
       return to === "read" ? readOnly(world) : world;

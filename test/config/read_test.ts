@@ -14,7 +14,7 @@ const kinds: Record<string, Fields> = {
 };
 
 function read(toml?: string, more: Partial<ConfigSources> = {}) {
-  const file = toml === undefined ? {} : { file: { name: "sparkngin.toml", text: toml } };
+  const file = toml === undefined ? {} : { files: [{ name: "sparkngin.toml", text: toml }] };
   return readConfig({ ...file, env: {}, flags: {}, kinds, readFile: missing, ...more });
 }
 function missing(path: string): string {
@@ -413,7 +413,7 @@ Deno.test("a reference that leads nowhere is refused", () => {
   const expected: [string, string][] = [
     ["${NOBODY}", "the environment has no variable NOBODY"],
     ["${file:/nowhere}", 'the file "/nowhere" cannot be read: no such file: /nowhere'],
-    ["${a b}", '"${a b}" is neither ${NAME} nor ${file:/path}; write $${ for a plain ${'],
+    ["${a b}", '"${a b}" is none of ${NAME}, ${file:/path} and ${cred:NAME}; write $${ for a plain ${'],
     ["x ${NOBODY", '"${NOBODY" lacks its closing brace'],
   ];
   for (const [written, why] of expected) {
@@ -433,10 +433,31 @@ Deno.test("all problems are told at once", () => {
 });
 
 Deno.test("only the kinds that the file names need their code", () => {
-  const file = (text: string) => ({ name: "f", text });
-  assert.deepEqual(kindsIn(undefined), ["file"]);
-  assert.deepEqual(kindsIn(file("[http]")), ["file"]);
-  assert.deepEqual(kindsIn(file(bus + bus)), ["kafka"]);
-  assert.deepEqual(kindsIn(file("[[destination]]\nkind = 3")), []);
-  assert.deepEqual(kindsIn(file("=")), ["file"]);
+  const files = (text: string) => [{ name: "f", text }];
+  assert.deepEqual(kindsIn([]), ["file"]);
+  assert.deepEqual(kindsIn(files("[http]")), ["file"]);
+  assert.deepEqual(kindsIn(files(bus + bus)), ["kafka"]);
+  assert.deepEqual(kindsIn(files("[[destination]]\nkind = 3")), []);
+  assert.deepEqual(kindsIn(files("=")), ["file"]);
+});
+
+Deno.test("M8.1 ${cred:NAME} is what systemd put into the directory of credentials; a missing one is an error with its line", () => {
+  const toml = `${bus}password = "\${cred:kafka.password}"\n`;
+  const env = { CREDENTIALS_DIRECTORY: "/run/credentials/sparkngin.service" };
+  const files: Record<string, string> = { "/run/credentials/sparkngin.service/kafka.password": "hunter2\n" };
+  const readFile = (path: string) => files[path] ?? missing(path);
+  assert.equal(understood(toml, { env, readFile }).config.destination[0]!.options.password, "hunter2");
+  refused(
+    toml,
+    'Cannot read sparkngin.toml: line 5: "password" in [[destination]] "bus" cannot be filled in: there are no ' +
+      "credentials, because CREDENTIALS_DIRECTORY is not set; write LoadCredential=kafka.password:/path into the unit of " +
+      "systemd, or else ${file:/path} here",
+  );
+  assert.match(
+    problems(toml, { env })[0]!,
+    /line 5: .*the file "\/run\/.*\/kafka\.password" cannot be read: no such file/,
+  );
+  for (const name of ["../x", "..", "a/b", ""]) {
+    assert.match(problems(toml.replace("kafka.password", name), { env })[0]!, /line 5: .* is no name of a credential$/);
+  }
 });
