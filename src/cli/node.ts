@@ -17,6 +17,7 @@ import { explained } from "./claim.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { IntakeThread, type Recovery } from "./intake_thread.ts";
 import { logTail } from "./log_tail.ts";
+import type { ServiceManager } from "./service_manager.ts";
 import { version } from "./version.ts";
 
 /** After the log has stopped, destinations get so long to take what is safe on disk. */
@@ -30,6 +31,7 @@ export interface NodeParts {
   readonly world: World;
   readonly journal: Journal;
   readonly node: string;
+  readonly manager: ServiceManager;
 }
 
 const stalledText = "stalled: the intake thread has not gone round for ten seconds; look at the disk";
@@ -116,6 +118,7 @@ export class RunningNode {
     this.#goOn();
     this.address = await this.#intake.listen(config.http.listen);
     journal.say("info", "ready", { http: this.address, management: this.managementAddress, node });
+    this.#parts.manager.ready(`takes messages on ${this.address}`);
   }
 
   stop(): Promise<void> {
@@ -123,7 +126,8 @@ export class RunningNode {
   }
 
   async #stopAll(): Promise<void> {
-    const { world } = this.#parts;
+    const { world, manager } = this.#parts;
+    manager.stopping();
     this.#ending.abort();
     const parts = [this.#intake.stop(), this.#supervisor?.stop(), this.#management?.shutdown()];
     await Promise.race([Promise.allSettled(parts), world.clock.sleep(stopMs)]);
@@ -190,6 +194,7 @@ export class RunningNode {
     const pulse = (stalled: boolean) =>
       stalled ? journal.say("error", stalledText) : journal.say("info", "the intake thread goes on");
     this.#pulse.watch(signal, pulse).catch(failed);
+    this.#parts.manager.watch(() => !this.#pulse.stalled, signal);
     goRounds({ world, journal, reserveBytes, facts: () => this.#facts() }, signal).catch(failed);
   }
 

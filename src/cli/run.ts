@@ -10,6 +10,7 @@ import { schemeOf } from "./check.ts";
 import { claim, explained } from "./claim.ts";
 import { CommandError } from "./exit.ts";
 import { type NodeParts, RunningNode } from "./node.ts";
+import { openServiceManager } from "./service_manager.ts";
 import { version } from "./version.ts";
 
 /** Resolves with the exit code when the node has stopped. */
@@ -25,7 +26,8 @@ export async function run(
     throw explained(problem, config.data);
   });
   const receivers = await Promise.all(config.destination.map(receiverOf));
-  const running = prepare({ config, world, journal, node, receivers });
+  const manager = openServiceManager(Deno.env.toObject(), (text) => journal.say("warning", text));
+  const running = prepare({ config, world, journal, node, receivers, manager });
   const stopped = running.untilStopped();
   try {
     await running.start();
