@@ -2,8 +2,9 @@
  * Files: one line a message, by topic and hour, finished by rename. A line is synced before the message counts as taken, and is
  * in the files once, crash or not (`open.ts` says why).
  */
-import { adaptor } from "../../src/deliver/adaptor.ts";
+import { adaptor, type Place } from "../../src/deliver/adaptor.ts";
 import { duration, type Option, optional, size, text } from "../../src/config/options.ts";
+import { join } from "../../src/os/world.ts";
 import { Output } from "./output.ts";
 import { Template } from "./path.ts";
 
@@ -29,7 +30,7 @@ export default adaptor({
   async open({ dir = "", template, suffix, roll_bytes, keep, keep_max }, place, signal) {
     signal.throwIfAborted();
     return new Output({
-      dir: (dir || place.dir).replace(/(?<=.)\/+$/, ""),
+      dir: directoryOf(dir, place),
       template: new Template(template),
       suffix,
       rollBytes: roll_bytes,
@@ -37,7 +38,32 @@ export default adaptor({
       keepBytes: keep_max,
     }, place);
   },
+
+  /** Not by opening it: that finishes the files that a running server has open. */
+  async check({ dir = "" }, place) {
+    const { files } = place.world;
+    const wanted = directoryOf(dir, place);
+    try {
+      let there = wanted;
+      while (!files.exists(there)) there = parentOf(there);
+      const trial = join(there, `.sparkngin-check-${Math.floor(place.world.random() * 1e9)}`);
+      files.create(trial).close();
+      files.remove(trial);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : cause;
+      throw new Error(`Cannot write to directory "${wanted}": ${reason}; check its owner and rights`, { cause });
+    }
+  },
 });
+
+function directoryOf(dir: string, place: Place): string {
+  return (dir || place.dir).replace(/(?<=.)\/+$/, "");
+}
+
+function parentOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  return end < 0 ? "." : path.slice(0, end) || "/";
+}
 
 /** A text that must pass a check, which throws what was expected. */
 function checked(option: Option<string>, check: (given: string) => void): Option<string> {

@@ -1,9 +1,9 @@
 /** [shell] The command line: which commands there are, what they take, and the exit code they come to. */
-import { Command, CommanderError, Option as CommandOption } from "commander";
-import { coreKeys, type Key } from "../config/keys.ts";
-import type { ConfigurationRequest } from "./configuration.ts";
+import { Command, CommanderError } from "commander";
+import { addConfig } from "./config.ts";
 import { addDestination } from "./destination.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
+import { addConfigurationOptions, requestOf } from "./flags.ts";
 import { addKey } from "./key.ts";
 import { addLog, type Outcome } from "./log.ts";
 import { realTerminal, type Terminal } from "./terminal.ts";
@@ -62,27 +62,21 @@ function buildProgram(terminal: Terminal, outcome: Outcome): Command {
 
 /** The commands that read the configuration. Their code is loaded when they are called: start time counts. */
 function addConfigured(program: Command, terminal: Terminal, outcome: Outcome): void {
-  const add = (name: string, does: string, action: (request: ConfigurationRequest) => Promise<number>) => {
-    const command = program.command(name).description(does);
-    addConfigurationOptions(command);
-    command.action(async (options: Record<string, unknown>) => {
-      outcome.code = await action(requestOf(options));
-    });
-  };
-  add("run", "take messages and deliver them", async (request) => {
+  const add = (name: string, does: string) => addConfigurationOptions(program.command(name).description(does));
+  add("run", "take messages and deliver them").action(async (options) => {
     const { loadConfiguration } = await import("./configuration.ts");
-    const { config, path } = await loadConfiguration(terminal, request);
+    const { config, path } = await loadConfiguration(terminal, requestOf(options));
     const { run } = await import("./run.ts");
-    return await run(config, { configPath: path });
+    outcome.code = await run(config, { configPath: path });
   });
-  add("check", "say whether the configuration is sound", async (request) => {
-    const { check } = await import("./check.ts");
-    return await check(terminal, request);
-  });
-  add("config", "print the configuration as understood, and where each value comes from", async (request) => {
-    const { showConfig } = await import("./config.ts");
-    return await showConfig(terminal, request);
-  });
+  add("check", "say whether the configuration is sound")
+    .option("--connect", "connect to every destination, too, and say how that went")
+    .option("--json", "print JSON")
+    .action(async ({ connect, json, ...options }) => {
+      const { check } = await import("./check.ts");
+      outcome.code = await check(terminal, requestOf(options), { connect, json });
+    });
+  addConfig(program, terminal, outcome);
 }
 
 /** The commands that ask a running server. */
@@ -104,32 +98,4 @@ function addAsking(program: Command, terminal: Terminal, outcome: Outcome): void
       const { tail } = await import("./tail.ts");
       outcome.code = await tail(terminal, options);
     });
-}
-
-const configHelp = "configuration file (default: ./sparkngin.toml, else SPARKNGIN_CONFIG, " +
-  "else /etc/sparkngin/sparkngin.toml, if there is one)";
-
-function addConfigurationOptions(command: Command): void {
-  command.option("--config <file>", configHelp);
-  for (const key of coreKeys()) command.addOption(flagOf(key));
-}
-
-/** What the help puts behind a flag, where that is not the kind itself. A flag alone is `true`. */
-const placeholders: Readonly<Record<string, string>> = {
-  "true or false": "[true|false]",
-  "list of texts": "<a,b,…>",
-  "whole number": "<number>",
-};
-
-function flagOf({ flag, option }: Key): CommandOption {
-  const value = placeholders[option.kind] ?? `<${option.kind}>`;
-  const { fallback } = option;
-  const shown = typeof fallback === "object" ? fallback.join(",") : String(fallback);
-  return new CommandOption(`${flag} ${value}`, `${option.help}${shown === "" ? "" : ` (default: ${shown})`}`);
-}
-
-function requestOf(options: Readonly<Record<string, unknown>>): ConfigurationRequest {
-  const given = coreKeys().map((key) => [key.path, options[flagOf(key).attributeName()]] as const);
-  const flags = Object.fromEntries(given.filter(([, value]) => value !== undefined)) as ConfigurationRequest["flags"];
-  return typeof options.config === "string" ? { path: options.config, flags } : { flags };
 }

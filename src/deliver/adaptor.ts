@@ -76,6 +76,11 @@ export interface AdaptorKind<F extends Fields = Fields> {
   readonly options: F;
   /** Resolves when the destination can be sent to; rejects, saying what to do, when it cannot. */
   open(options: Options<F>, place: Place, signal: AbortSignal): Promise<Adaptor>;
+  /**
+   * Whether it could be opened, for an operator who asks while another process may have it open: only where `open` would change
+   * something. Rejects as `open` does.
+   */
+  check?(options: Options<F>, place: Place, signal: AbortSignal): Promise<void>;
 }
 
 /** Lets the types of `open`'s options follow from the table of options. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { exitCodes } from "../../src/cli/exit.ts";
+import { realWorld } from "../../src/os/deno.ts";
 import { sparkngin, withCode } from "./terminal.ts";
 
 const good = '[http]\nroot = "/sn"\n[[destination]]\nname = "disk"\nkind = "file"\nfilter = { topic = "web.*" }\n';
@@ -125,4 +126,63 @@ Deno.test("M8.1 what stands in conf.d beside the file belongs to it, in the orde
 Deno.test("conf.d without a file beside it is somebody else's", async () => {
   const { out } = await sparkngin(["check"], { files: { "conf.d/x.toml": "=" } });
   assert.match(out, /^ok: no configuration file/);
+});
+
+Deno.test("check --json tells what it found, or every problem", async () => {
+  const fine = await sparkngin(["check", "--json"]);
+  assert.equal(fine.code, 0);
+  const found = JSON.parse(fine.out);
+  assert.deepEqual([found.ok, found.file, found.summary.length], [true, null, 4]);
+  const bad = await sparkngin(["check", "--json"], { files: { "./sparkngin.toml": "lisen = 3" } });
+  assert.equal(bad.code, exitCodes.configuration);
+  assert.deepEqual(JSON.parse(bad.out).problems.length, 1);
+  assert.equal(JSON.parse(bad.out).ok, false);
+});
+
+Deno.test("M8.1 check --connect tries every destination, and changes nothing of a running server", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "sparkngin-test-" });
+  try {
+    await Deno.mkdir(`${dir}/out`);
+    await Deno.writeTextFile(`${dir}/out/x.ndjson.open`, "{}\n");
+    await Deno.writeTextFile(`${dir}/file`, "");
+    // Nobody listens where a listener has just been.
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    listener.close();
+    const files = {
+      "./sparkngin.toml": `data = "${dir}"
+[[destination]]
+name = "disk"
+kind = "file"
+[[destination]]
+name = "wrong"
+kind = "file"
+dir = "${dir}/file/below"
+[[destination]]
+name = "bus"
+kind = "kafka"
+brokers = ["127.0.0.1:${listener.addr.port}"]
+timeout = "5s"
+`,
+    };
+    const { code, out } = await sparkngin(["check", "--connect"], { files, world: realWorld() });
+    assert.equal(code, exitCodes.unreachable);
+    assert.match(out, /^disk: can be delivered to$/m);
+    assert.match(out, /^wrong: Cannot write to directory ".*\/file\/below": .*; check its owner and rights$/m);
+    assert.match(
+      out,
+      /^bus: Cannot connect to Kafka: .*; nothing listens there: does it run, and is the address right\?$/m,
+    );
+    assert.deepEqual([...Deno.readDirSync(`${dir}/out`)].map(({ name }) => name), ["x.ndjson.open"]);
+    const { destinations, ok } = JSON.parse(
+      (await sparkngin(["check", "--connect", "--json"], { files, world: realWorld() })).out,
+    );
+    assert.equal(ok, false);
+    assert.deepEqual(destinations.map(({ problem }: { problem?: string }) => problem === undefined), [
+      true,
+      false,
+      false,
+    ]);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });

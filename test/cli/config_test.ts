@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { renderConfig } from "../../src/cli/config.ts";
+import { renderConfig } from "../../src/cli/config_show.ts";
 import { optional, secret, text } from "../../src/config/options.ts";
 import { readConfig } from "../../src/config/read.ts";
+import { realWorld } from "../../src/os/deno.ts";
 import { sparkngin } from "./terminal.ts";
 
 const kinds = { web: { url: text("where"), password: secret(optional(text("of the user"))) } };
@@ -62,4 +63,56 @@ Deno.test("what config prints can be read back to the same, but for secrets", ()
 Deno.test("config cannot drive the terminal", () => {
   // deno-lint-ignore no-control-regex
   assert.ok(!/[\x00-\x09\x0b-\x1f\x7f]/.test(rendered(file, { PASSWORD: "" })));
+});
+
+Deno.test("M8.1 config show is config, with --origin or without", async () => {
+  const given = { files: { "./sparkngin.toml": '[http]\nroot = "/sn"\n' } };
+  const { out } = await sparkngin(["config"], given);
+  assert.equal((await sparkngin(["config", "show"], given)).out, out);
+  assert.equal((await sparkngin(["config", "show", "--origin"], given)).out, out);
+  const flagged = await sparkngin(["config", "show", "--http-root", "/other"], given);
+  assert.match(flagged.out, /^root = "\/other" +# --http-root$/m);
+});
+
+Deno.test("config show --json has every value and its origin, but no secret", async () => {
+  const toml =
+    '[[destination]]\nname = "bus"\nkind = "kafka"\nbrokers = ["k:9092"]\nusername = "${U}"\npassword = "hunter2"\n';
+  const { code, out } = await sparkngin(["config", "--json"], {
+    files: { "./sparkngin.toml": toml },
+    env: { U: "hunter3" },
+  });
+  assert.equal(code, 0);
+  const { file, values } = JSON.parse(out);
+  assert.equal(file, "sparkngin.toml");
+  assert.deepEqual(values["log.retain"], { value: "1d", origin: "default" });
+  assert.deepEqual(values["destination.bus.brokers"], { value: ["k:9092"], origin: "sparkngin.toml:4" });
+  assert.deepEqual(values["destination.bus.password"], { value: "(secret)", origin: "sparkngin.toml:6" });
+  assert.ok(!out.includes("hunter"));
+});
+
+Deno.test("config sample and config schema are printed; init writes the sample once", async () => {
+  const sample = await sparkngin(["config", "sample"]);
+  assert.match(sample.out, /^#listen = "127\.0\.0\.1:8080"$/m);
+  const schema = await sparkngin(["config", "schema"]);
+  assert.equal(JSON.parse(schema.out).title, "sparkngin.toml");
+  const path = await Deno.makeTempDir({ prefix: "sparkngin-test-" });
+  try {
+    const init = await sparkngin(["init", `${path}/s.toml`], { world: realWorld() });
+    assert.deepEqual([init.code, init.out], [0, ""]);
+    assert.match(
+      init.err,
+      /s\.toml is written: every key is in it, commented out\. Then: sparkngin check, sparkngin run\n$/,
+    );
+    assert.equal(await Deno.readTextFile(`${path}/s.toml`), sample.out);
+    const again = await sparkngin(["init", `${path}/s.toml`], { world: realWorld() });
+    assert.equal(again.code, 73);
+    assert.match(
+      again.err,
+      /^Cannot write .*s\.toml: it is there already; name another, or see sparkngin config sample\n$/,
+    );
+    const nowhere = await sparkngin(["init", `${path}/no/s.toml`], { world: realWorld() });
+    assert.match(nowhere.err, /s\.toml: there is no such directory\n$/);
+  } finally {
+    await Deno.remove(path, { recursive: true });
+  }
 });

@@ -23,8 +23,8 @@ Deno.test("plain sparkngin and --help print the commands on standard output", as
 });
 
 Deno.test("run, check and config have a flag for every key, with its help and default", async () => {
-  for (const command of ["run", "check", "config"]) {
-    const { out } = await sparkngin([command, "--help"]);
+  for (const command of ["run", "check", "config show"]) {
+    const { out } = await sparkngin([...command.split(" "), "--help"]);
     for (const { flag, option } of coreKeys()) {
       assert.ok(out.includes(`${flag} `), flag);
       assert.ok(out.replace(/\s+/g, " ").includes(option.help), option.help);
