@@ -1,13 +1,14 @@
 /** The tables of keys for sparkngin.toml(5), from where the keys are declared. */
 import { adaptors } from "../adaptors/mod.ts";
 import { destinationKeys, sections, topKeys } from "../src/config/keys.ts";
+import { liveKeys } from "../src/config/reload.ts";
 import type { Fields, Option } from "../src/config/options.ts";
 import { argument, sentence } from "./mdoc.ts";
 
 export async function keyTables(): Promise<string> {
   const tables = [
     table("Keys at the top of the file", "", topKeys),
-    ...Object.entries(sections).map(([name, fields]) => table(`Keys of the section ${name}`, "", fields)),
+    ...Object.entries(sections).map(([name, fields]) => table(`Keys of the section ${name}`, "", fields, name)),
     table("Keys of every destination", "", destinationKeys),
   ];
   for (const [name, load] of Object.entries(adaptors)) {
@@ -17,8 +18,10 @@ export async function keyTables(): Promise<string> {
   return tables.join("");
 }
 
-function table(title: string, summary: string, fields: Fields): string {
-  const keys = Object.entries(fields).map(([name, option]) => item(name, option)).join("");
+function table(title: string, summary: string, fields: Fields, section = ""): string {
+  const keys = Object.entries(fields).map(([name, option]) =>
+    item(name, option) + (liveKeys.includes(`${section}.${name}`) ? "A reload takes it over.\n" : "")
+  ).join("");
   const list = keys === "" ? "" : `.Bl -tag -width Ds\n${keys}.El\n`;
   return `.Ss ${title}\n${summary === "" ? "" : sentence(summary)}${list}`;
 }

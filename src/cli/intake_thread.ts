@@ -1,7 +1,7 @@
 /** [shell] Main's side of the intake thread: orders in, news out. */
 import process from "node:process";
 import { type MessagePort, Worker } from "node:worker_threads";
-import type { IntakeJob, IntakeNews, IntakeOrder } from "../ingest/thread.ts";
+import type { IntakeJob, IntakeNews, IntakeOrder, IntakeSettings } from "../ingest/thread.ts";
 import { codeOf } from "../os/world.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 
@@ -21,6 +21,7 @@ export class IntakeThread {
   readonly #recovered = Promise.withResolvers<Recovery>();
   readonly #listening = Promise.withResolvers<string>();
   readonly #stopped = Promise.withResolvers<void>();
+  #configured = Promise.withResolvers<void>();
   onReport: (text: string) => void = () => {};
   onLogStopped: () => void = () => {};
   onDeath: (text: string) => void = () => {};
@@ -32,6 +33,7 @@ export class IntakeThread {
     this.#worker.on("error", (problem: Error) => this.#end(problem.message));
     this.#worker.on("exit", () => this.#end("it ended"));
     this.#listening.promise.catch(() => {});
+    this.#configured.promise.catch(() => {});
     this.#recovered.promise.catch(() => {});
   }
   get recovered(): Promise<Recovery> {
@@ -50,6 +52,12 @@ export class IntakeThread {
       );
     }
   }
+  /** Resolves when they hold; rejects when they cannot, and nothing has changed. One call at a time. */
+  async configure(settings: IntakeSettings): Promise<void> {
+    this.#configured = Promise.withResolvers();
+    this.#order({ kind: "configure", settings });
+    await this.#configured.promise;
+  }
   addSleeper(number: number, nudges: MessagePort): void {
     this.#worker.postMessage({ kind: "sleeper", number, nudges } satisfies IntakeOrder, [nudges]);
   }
@@ -65,6 +73,10 @@ export class IntakeThread {
   #hear(news: IntakeNews): void {
     if (news.kind === "recovered") this.#recovered.resolve(news);
     if (news.kind === "listening") this.#listening.resolve(news.address);
+    if (news.kind === "configured") {
+      if (news.problem === undefined) this.#configured.resolve();
+      else this.#configured.reject(new Error(news.problem));
+    }
     if (news.kind === "report") this.onReport(news.text);
     if (news.kind === "logStopped") this.onLogStopped();
     if (news.kind === "stopped") this.#stopped.resolve();
@@ -77,6 +89,7 @@ export class IntakeThread {
   #fail(problem: Error): void {
     this.#recovered.reject(problem);
     this.#listening.reject(problem);
+    this.#configured.reject(problem);
     this.#stopped.resolve();
   }
   #end(text: string): void {

@@ -1,9 +1,9 @@
 /** [shell] A running node: its threads started in order, watched, and stopped in order. */
 import { KeyRing } from "../access/key_ring.ts";
 import type { Config } from "../config/keys.ts";
-import { makeCursors } from "../deliver/cursors.ts";
-import { Supervisor } from "../deliver/supervisor.ts";
-import type { IntakeJob } from "../ingest/thread.ts";
+import { type Change, changeTo } from "../config/reload.ts";
+import type { Placed } from "../deliver/supervisor.ts";
+import type { IntakeSettings } from "../ingest/thread.ts";
 import { keepSpares, peekMark, type Position, roomFor } from "../log/mod.ts";
 import type { Journal } from "../observe/journal.ts";
 import { type Management, openManagement } from "../observe/management.ts";
@@ -14,9 +14,11 @@ import { fullStatus, type NodeFacts, notReady } from "../observe/status.ts";
 import { nodeStates, Table } from "../observe/table.ts";
 import type { World } from "../os/world.ts";
 import { explained } from "./claim.ts";
+import { Destinations, roomLeast } from "./destinations.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { IntakeThread, type Recovery } from "./intake_thread.ts";
 import { logTail } from "./log_tail.ts";
+import { Reloads } from "./reload.ts";
 import type { ServiceManager } from "./service_manager.ts";
 import { version } from "./version.ts";
 
@@ -26,8 +28,11 @@ const drainMs = 10_000;
 const stopMs = 5000;
 
 export interface NodeParts {
-  readonly receivers: IntakeJob["destinations"];
   readonly config: Config;
+  readonly placed: readonly Placed[];
+  readonly receivers: IntakeSettings["destinations"];
+  /** Reads the configuration again. Throws a `CommandError` that names what is wrong with it. */
+  readonly readAgain: () => Promise<Config>;
   readonly world: World;
   readonly journal: Journal;
   readonly node: string;
@@ -41,10 +46,13 @@ export class RunningNode {
   readonly #table: Table;
   readonly #started: number;
   readonly #code = Promise.withResolvers<ExitCode>();
+  readonly #listening = Promise.withResolvers<void>();
   readonly #remembered: ReadonlyMap<string, Position> | undefined;
   readonly #intake: IntakeThread;
   readonly #pulse: Pulse;
-  #supervisor: Supervisor | undefined;
+  readonly #destinations: Destinations;
+  readonly #reloads: Reloads;
+  #config: Config;
   #management: Management | undefined;
   #stopping: Promise<void> | undefined;
   readonly #ending = new AbortController();
@@ -52,8 +60,9 @@ export class RunningNode {
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
-    const { config, world, node } = parts;
-    this.#table = Table.allocate(config.destination.length);
+    const { config, world, journal, node, placed, receivers } = parts;
+    this.#config = config;
+    this.#table = Table.allocate(Math.max(roomLeast, 2 * placed.length));
     this.#started = world.clock.now();
     this.#pulse = new Pulse(world.clock, () => this.#table.get("beats"));
     // Before the intake thread writes it anew.
@@ -64,9 +73,15 @@ export class RunningNode {
       node,
       version,
       started: this.#started,
-      http: config.http,
-      log: config.log,
-      destinations: parts.receivers,
+      settings: { http: config.http, log: config.log, destinations: receivers },
+    });
+    const [table, intake] = [this.#table, this.#intake];
+    this.#destinations = new Destinations({ world, journal, table, dir: config.data, node, intake });
+    this.#reloads = new Reloads({
+      read: parts.readAgain,
+      apply: (wanted) => this.#apply(wanted),
+      clock: world.clock,
+      journal,
     });
   }
 
@@ -84,7 +99,7 @@ export class RunningNode {
 
   /** Recover, give every destination its cursor, then open the doors. */
   async start(): Promise<void> {
-    const { config, world, journal, node } = this.#parts;
+    const { config, journal, node } = this.#parts;
     this.#intake.onReport = (text) => journal.say("warning", text);
     this.#intake.onLogStopped = () => void this.#drain();
     this.#intake.onDeath = (text) => this.#die(text);
@@ -93,30 +108,12 @@ export class RunningNode {
       throw explained(problem, config.data);
     });
     this.#tellRecovery(recovered.recovered);
-    const positions = makeCursors(world, config.data, {
-      node,
-      destinations: config.destination,
-      remembered: this.#remembered,
-      start: recovered.start,
-      end: recovered.end,
-      report: (destination, text) => journal.say("error", text, { destination }),
-    });
-    positions.forEach((position, number) => this.#table.destination(number).set("durable", position));
-    this.#supervisor = new Supervisor({
-      world,
-      table: this.#table,
-      dir: config.data,
-      node,
-      destinations: config.destination,
-      addSleeper: (number, nudges) => this.#intake.addSleeper(number, nudges),
-      report: (destination, news) => {
-        if (news.kind === "well") return journal.say("info", "delivers again", { destination });
-        journal.say(news.kind === "lost" ? "error" : "warning", news.text, { destination });
-      },
-    });
+    const { start, end } = recovered;
+    this.#destinations.begin(this.#parts.placed, { start, end, remembered: this.#remembered });
     this.#management = await this.#openManagement();
     this.#goOn();
     this.address = await this.#intake.listen(config.http.listen);
+    this.#listening.resolve();
     journal.say("info", "ready", { http: this.address, management: this.managementAddress, node });
     this.#parts.manager.ready(`takes messages on ${this.address}`);
   }
@@ -129,16 +126,15 @@ export class RunningNode {
     const { world, manager } = this.#parts;
     manager.stopping();
     this.#ending.abort();
-    const parts = [this.#intake.stop(), this.#supervisor?.stop(), this.#management?.shutdown()];
+    const parts = [this.#intake.stop(), this.#destinations.stop(), this.#management?.shutdown()];
     await Promise.race([Promise.allSettled(parts), world.clock.sleep(stopMs)]);
   }
 
   #onSignals(): void {
     const { journal } = this.#parts;
     const isWindows = Deno.build.os === "windows";
-    const heard = "ignoring SIGHUP: the configuration is read at a start";
-    // Without a listener a closed terminal would end us.
-    if (!isWindows) Deno.addSignalListener("SIGHUP", () => journal.say("info", heard));
+    // Without a listener a closed terminal would end us, also in the middle of a start.
+    if (!isWindows) Deno.addSignalListener("SIGHUP", () => void this.#reloads.reload());
     for (const signal of isWindows ? ["SIGINT" as const] : ["SIGINT" as const, "SIGTERM" as const]) {
       Deno.addSignalListener(signal, () => {
         if (this.#stopping) Deno.exit(exitCodes.ok); // asked twice: what was accepted is on disk all the same
@@ -151,19 +147,24 @@ export class RunningNode {
     }
   }
 
+  /** Who asks in the middle of a start is answered when it is over. */
+  async #apply(wanted: Config): Promise<Change> {
+    await Promise.race([this.#listening.promise, aborted(this.#ending.signal)]);
+    if (this.#stopping) throw new Error("it is stopping");
+    const change = changeTo(wanted, this.#config);
+    await this.#destinations.change(change);
+    this.#config = change.config;
+    return change;
+  }
+
   /** The disk has failed: nothing more is taken, what is safe still goes out for a while. */
   async #drain(): Promise<void> {
     const { world, journal } = this.#parts;
     journal.say("error", "the log has stopped; delivering what is on disk, then ending");
     const end = world.clock.elapsed() + drainMs;
-    while (world.clock.elapsed() < end && this.#isBehind()) await world.clock.sleep(100);
+    while (world.clock.elapsed() < end && this.#destinations.behind) await world.clock.sleep(100);
     await this.stop();
     this.#code.resolve(exitCodes.logStopped);
-  }
-
-  #isBehind(): boolean {
-    const durable = this.#table.get("durable");
-    return this.#parts.config.destination.some((_, number) => this.#table.destination(number).position < durable);
   }
 
   async #die(text: string): Promise<void> {
@@ -207,7 +208,8 @@ export class RunningNode {
       status: () => fullStatus(this.#facts()),
       metrics: () => renderMetrics(this.#facts()),
       ready: () => notReady(this.#table) ?? (this.#pulse.stalled ? stalledText : undefined),
-      order: (name, order) => this.#supervisor!.order(name, order),
+      order: (name, order) => this.#destinations.order(name, order),
+      reload: () => this.#reloads.reload(),
       tail: logTail({ world, table: this.#table, dir: config.data, node }),
       report: (problem) => journal.say("error", `management: ${problem instanceof Error ? problem.message : problem}`),
     }).catch((problem) => {
@@ -223,7 +225,7 @@ export class RunningNode {
   }
 
   #facts(): NodeFacts {
-    const { config, world, node } = this.#parts;
+    const { world, node } = this.#parts;
     return {
       version,
       node,
@@ -231,12 +233,14 @@ export class RunningNode {
       now: world.clock.now(),
       started: this.#started,
       residentBytes: Deno.memoryUsage().rss,
-      destinations: config.destination.map(({ name, kind, required }, number) => ({
-        name,
-        kind,
-        required,
-        lastError: this.#supervisor?.lastErrors[number] ?? "",
-      })),
+      reload: this.#reloads.last,
+      reloads: this.#reloads.count,
+      destinations: this.#destinations.facts(),
     };
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

@@ -67,7 +67,8 @@ function addConfigured(program: Command, terminal: Terminal, outcome: Outcome): 
     const { loadConfiguration } = await import("./configuration.ts");
     const { config, path } = await loadConfiguration(terminal, requestOf(options));
     const { run } = await import("./run.ts");
-    outcome.code = await run(config, { configPath: path });
+    const readAgain = async () => (await loadConfiguration(terminal, requestOf(options))).config;
+    outcome.code = await run({ config, configPath: path, readAgain });
   });
   add("check", "say whether the configuration is sound")
     .option("--connect", "connect to every destination, too, and say how that went")
@@ -88,6 +89,10 @@ function addAsking(program: Command, terminal: Terminal, outcome: Outcome): void
   add("status", "print how a running server and its destinations are").action(async (options) => {
     const { showStatus } = await import("./status.ts");
     outcome.code = await showStatus(terminal, options);
+  });
+  add("reload", "tell a running server to read its configuration again").action(async (options) => {
+    const { orderReload } = await import("./reload_order.ts");
+    outcome.code = await orderReload(terminal, options);
   });
   add("tail", "print messages as they come in")
     .option("--topic <pattern>", 'only topics like this, e.g. "web.*"')

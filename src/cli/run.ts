@@ -1,23 +1,26 @@
 /** [shell] `sparkngin run`: a node from its start to its end, and what to paste next. */
-import { adaptors } from "../../adaptors/mod.ts";
-import type { Config, Destination } from "../config/keys.ts";
-import type { IntakeJob } from "../ingest/thread.ts";
+import type { Config } from "../config/keys.ts";
 import { unreadableSegment } from "../log/mod.ts";
 import { openJournal } from "../observe/journal.ts";
 import { realWorld } from "../os/deno.ts";
 import type { World } from "../os/world.ts";
 import { schemeOf } from "./check.ts";
 import { claim, explained } from "./claim.ts";
+import { placedInOrder, receiversOf } from "./destinations.ts";
 import { CommandError } from "./exit.ts";
 import { type NodeParts, RunningNode } from "./node.ts";
 import { openServiceManager } from "./service_manager.ts";
 import { version } from "./version.ts";
 
+export interface Running {
+  readonly config: Config;
+  readonly configPath: string | undefined;
+  /** Throws a `CommandError` that names what is wrong with it. */
+  readonly readAgain: () => Promise<Config>;
+}
+
 /** Resolves with the exit code when the node has stopped. */
-export async function run(
-  config: Config,
-  { configPath }: { readonly configPath: string | undefined },
-): Promise<number> {
+export async function run({ config, configPath, readAgain }: Running): Promise<number> {
   const form = Deno.stderr.isTerminal() ? "text" : "json";
   const world = realWorld();
   const journal = openJournal(world.clock, (line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), form);
@@ -25,9 +28,10 @@ export async function run(
   await untilReadable(world, config.data, (text) => journal.say("warning", text)).catch((problem) => {
     throw explained(problem, config.data);
   });
-  const receivers = await Promise.all(config.destination.map(receiverOf));
+  const placed = placedInOrder(config);
+  const receivers = await receiversOf(placed);
   const manager = openServiceManager(Deno.env.toObject(), (text) => journal.say("warning", text));
-  const running = prepare({ config, world, journal, node, receivers, manager });
+  const running = prepare({ config, world, journal, node, placed, receivers, manager, readAgain });
   const stopped = running.untilStopped();
   try {
     await running.start();
@@ -59,13 +63,6 @@ async function untilReadable(world: World, dir: string, report: (text: string) =
     report(`the disk does not give segment ${segment}: it is asked again`);
     await world.clock.sleep(1000);
   }
-}
-
-async function receiverOf(
-  { name, kind, required, filter, options }: Destination,
-): Promise<IntakeJob["destinations"][number]> {
-  const { promise } = (await adaptors[kind]!()).default;
-  return { name, kind, required, filter, confirms: promise(options) === "confirmed" };
 }
 
 function greet(config: Config, running: RunningNode, configPath: string | undefined): void {

@@ -1,4 +1,4 @@
-/** [shell] Starts a thread for each destination, starts it again when it dies, and stops them all. */
+/** [shell] Starts a thread for each destination, starts it again when it dies, and ends one or all. */
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type { Destination } from "../config/keys.ts";
 import { destinationStates, type Table } from "../observe/table.ts";
@@ -12,7 +12,6 @@ export interface SupervisorParts {
   readonly table: Table;
   readonly dir: string;
   readonly node: string;
-  readonly destinations: readonly Destination[];
   /** Hands the writer the port by which it wakes destination `number`. */
   readonly addSleeper: (number: number, nudges: MessagePort) => void;
   readonly report: (destination: string, news: Report) => void;
@@ -30,42 +29,59 @@ const unavailable: Outcome = {
   why: "Its thread does not answer: try again, and see the status whether it was carried out",
 };
 
+/** A destination and its number in the table. */
+export interface Placed {
+  readonly number: number;
+  readonly destination: Destination;
+}
+
 export class Supervisor {
   readonly #parts: SupervisorParts;
-  readonly #threads: DestinationThread[];
-  readonly lastErrors: string[];
+  readonly #running = new Map<number, Placed & { readonly thread: DestinationThread; lastError: string }>();
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
-    this.lastErrors = parts.destinations.map(() => "");
-    this.#threads = parts.destinations.map((_, number) => new DestinationThread(this.#partsOf(number)));
   }
 
-  /** Resolves when every pump has stopped and its cursor is durable; who takes too long is cut off, which costs copies. */
+  /** Its cursor is there already. */
+  begin(placed: Placed): void {
+    const { number, destination: { name } } = placed;
+    const hear = (news: Report) => {
+      const running = this.#running.get(number)!;
+      if (news.kind === "trouble") running.lastError = news.text;
+      if (news.kind === "well") running.lastError = "";
+      this.#parts.report(name, news);
+    };
+    const thread = new DestinationThread({ ...this.#parts, ...placed, hear });
+    this.#running.set(number, { ...placed, thread, lastError: "" });
+  }
+
+  /** Resolves when its pump has stopped and its cursor is durable; if it takes too long it is cut off, which costs copies. */
+  async end(number: number): Promise<void> {
+    const running = this.#running.get(number);
+    await running?.thread.stop();
+    this.#running.delete(number);
+  }
+
+  /** The same for all. */
   async stop(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.stop()));
+    await Promise.all([...this.#running.values()].map(({ thread }) => thread.stop()));
+  }
+
+  /** Empty when all is well. */
+  lastError(number: number): string {
+    return this.#running.get(number)?.lastError ?? "";
   }
 
   /** Tells a destination what to do; undefined when there is none of that name. */
   async order(name: string, order: Order): Promise<Outcome | undefined> {
-    const { destinations, report } = this.#parts;
-    const number = destinations.findIndex((destination) => destination.name === name);
-    if (number < 0) return undefined;
-    const outcome = await this.#threads[number]!.order(order);
+    const running = [...this.#running.values()].find(({ destination }) => destination.name === name);
+    if (running === undefined) return undefined;
+    const outcome = await running.thread.order(order);
     if (!("refused" in outcome)) {
-      report(name, { kind: "notice", text: `${order.do} by command: ${described(outcome)}` });
+      this.#parts.report(name, { kind: "notice", text: `${order.do} by command: ${described(outcome)}` });
     }
     return outcome;
-  }
-
-  #partsOf(number: number): SupervisorParts & { number: number; hear: (news: Report) => void } {
-    const { report, destinations } = this.#parts;
-    const hear = (news: Report) => {
-      if (news.kind === "trouble") this.lastErrors[number] = news.text;
-      if (news.kind === "well") this.lastErrors[number] = "";
-      report(destinations[number]!.name, news);
-    };
-    return { ...this.#parts, number, hear };
   }
 }
 
@@ -73,7 +89,7 @@ function described({ state, position, pending, generation }: Standing): string {
   return `${state} from ${position}, ${pending} messages wait, generation ${generation}`;
 }
 
-type ThreadParts = SupervisorParts & { readonly number: number; readonly hear: (news: Report) => void };
+type ThreadParts = SupervisorParts & Placed & { readonly hear: (news: Report) => void };
 
 class DestinationThread {
   readonly #parts: ThreadParts;
@@ -162,8 +178,7 @@ class DestinationThread {
 
   #start(): Worker {
     const { port1, port2 } = new MessageChannel();
-    const { table, number, dir, node, destinations, addSleeper } = this.#parts;
-    const destination = destinations[number]!;
+    const { table, number, destination, dir, node, addSleeper } = this.#parts;
     addSleeper(number, port1);
     const workerData: DestinationJob = {
       destination,

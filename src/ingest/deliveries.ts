@@ -11,6 +11,8 @@ import { badMessage, type Problem, quoted } from "./problem.ts";
 
 /** A destination as intake knows it. */
 export interface Receiver {
+  /** In the table. */
+  readonly number: number;
   readonly name: string;
   readonly required: boolean;
   /** It knows that the other side has a message, rather than having handed it over. */
@@ -40,43 +42,62 @@ interface Wait {
 }
 
 export interface DeliveriesParts {
-  readonly receivers: readonly Receiver[];
   readonly clock: Clock;
-  readonly deadlineMs: number;
   /** Tells destination `number` how many wait for it. */
   readonly setWaiters: (number: number, count: number) => void;
 }
 
+/** A destination, and who waits for it in the order of positions. */
+interface Awaited {
+  readonly receiver: Receiver;
+  readonly wants: (message: Message) => boolean;
+  waits: Wait[];
+}
+
 export class Deliveries {
   readonly #parts: DeliveriesParts;
-  readonly #wants: readonly ((message: Message) => boolean)[];
-  /** By destination, in the order of positions. */
-  readonly #waits: Wait[][];
+  #awaited: ReadonlyMap<number, Awaited> = new Map();
+  #deadlineMs = 0;
   readonly #stop = new AbortController();
 
   constructor(parts: DeliveriesParts) {
     this.#parts = parts;
-    this.#wants = parts.receivers.map(({ filter }) => filterOf(filter ?? {}));
-    this.#waits = parts.receivers.map(() => []);
+  }
+
+  /** From now on these are the destinations. Who waits for one that is no more is told that its messages are safe. */
+  configure(receivers: readonly Receiver[], deadlineMs: number): void {
+    const before = this.#awaited;
+    this.#deadlineMs = deadlineMs;
+    this.#awaited = new Map(receivers.map((receiver) => {
+      const same = before.get(receiver.number);
+      const waits = same?.receiver.name === receiver.name ? same.waits : [];
+      return [receiver.number, { receiver, wants: filterOf(receiver.filter ?? {}), waits }];
+    }));
+    const gone = [...before].filter(([number, { waits }]) => this.#awaited.get(number)?.waits !== waits);
+    for (const [, { waits }] of gone) this.#giveUp(waits);
+  }
+
+  #giveUp(waits: readonly Wait[]): void {
+    for (const wait of waits) this.#settle(wait, { kind: "late" });
   }
 
   /** Who has to confirm messages with these fields, by number; a problem when the wish cannot be met. */
   whoFor(ack: Ack & { readonly level: "delivered" }, messages: readonly Fields[]): number[] | Problem {
-    const { receivers } = this.#parts;
     if (ack.name !== undefined) return this.#named(ack.name, messages);
-    const numbers = receivers.map((_, number) => number)
-      .filter((number) => receivers[number]!.required && receivers[number]!.confirms)
-      .filter((number) => messages.some((message) => this.#wants[number]!(message as Message)));
+    const numbers = [...this.#awaited.values()]
+      .filter(({ receiver }) => receiver.required && receiver.confirms)
+      .filter(({ wants }) => messages.some((message) => wants(message as Message)))
+      .map(({ receiver }) => receiver.number);
     return numbers.length > 0 ? numbers : badMessage("ack", "No required destination confirms these messages");
   }
 
   #named(name: string, messages: readonly Fields[]): number[] | Problem {
-    const number = this.#parts.receivers.findIndex((receiver) => receiver.name === name);
-    const receiver = this.#parts.receivers[number];
-    if (receiver === undefined) return badMessage("ack", `There is no destination ${quoted(name)}`);
+    const named = [...this.#awaited.values()].find(({ receiver }) => receiver.name === name);
+    if (named === undefined) return badMessage("ack", `There is no destination ${quoted(name)}`);
+    const { receiver, wants } = named;
     if (!receiver.confirms) return badMessage("ack", `Destination ${quoted(name)} does not confirm what it takes`);
-    const stray = messages.findIndex((message) => !this.#wants[number]!(message as Message));
-    if (stray < 0) return [number];
+    const stray = messages.findIndex((message) => !wants(message as Message));
+    if (stray < 0) return [receiver.number];
     return badMessage("ack", `Destination ${quoted(name)} does not take this message: see its filter`, stray + 1);
   }
 
@@ -85,18 +106,19 @@ export class Deliveries {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     const wait: Wait = { first, end: first + count as Position, left: new Set(who), resolve, dead: undefined };
     for (const number of who) {
-      this.#waits[number]!.push(wait);
+      this.#awaited.get(number)?.waits.push(wait);
       this.#tell(number);
     }
     const timer = new AbortController();
     const over = AbortSignal.any([timer.signal, this.#stop.signal]);
-    void this.#parts.clock.sleep(this.#parts.deadlineMs, over).then(() => this.#settle(wait, { kind: "late" }));
+    void this.#parts.clock.sleep(this.#deadlineMs, over).then(() => this.#settle(wait, { kind: "late" }));
     return promise.finally(() => timer.abort());
   }
 
   hear(number: number, news: DeliveryNews): void {
-    const waits = this.#waits[number]!;
-    const { name } = this.#parts.receivers[number]!;
+    const awaited = this.#awaited.get(number);
+    if (awaited === undefined) return;
+    const { waits, receiver: { name } } = awaited;
     if (news.kind === "dead") {
       const wait = waits.find(({ first, end }) => first <= news.position && news.position < end);
       if (wait) wait.dead ??= { ...news, name };
@@ -126,13 +148,14 @@ export class Deliveries {
   #settle(wait: Wait, outcome: Outcome): void {
     wait.resolve(wait.dead ?? outcome);
     for (const number of wait.left) {
-      this.#waits[number] = this.#waits[number]!.filter((other) => other !== wait);
+      const awaited = this.#awaited.get(number);
+      if (awaited) awaited.waits = awaited.waits.filter((other) => other !== wait);
       this.#tell(number);
     }
     wait.left.clear();
   }
 
   #tell(number: number): void {
-    this.#parts.setWaiters(number, this.#waits[number]!.length);
+    this.#parts.setWaiters(number, this.#awaited.get(number)?.waits.length ?? 0);
   }
 }

@@ -21,7 +21,7 @@ import { type Gate, openGate } from "./gate.ts";
 import { openEntry } from "./privacy.ts";
 import { openHistory } from "./history.ts";
 import { Repeats } from "./repeats.ts";
-import { openRoutes } from "./routes.ts";
+import { type Handle, openRoutes } from "./routes.ts";
 import { type HttpServer, serveHttp } from "./server.ts";
 
 export interface IntakeJob {
@@ -30,6 +30,10 @@ export interface IntakeJob {
   readonly node: string;
   readonly version: string;
   readonly started: number;
+  readonly settings: IntakeSettings;
+}
+/** What a reload may change. */
+export interface IntakeSettings {
   readonly http: Sections["http"];
   readonly log: Sections["log"];
   readonly destinations: readonly (Receiver & { readonly kind: string })[];
@@ -38,6 +42,8 @@ export interface IntakeJob {
 export type IntakeOrder =
   | { readonly kind: "listen" }
   | { readonly kind: "sleeper"; readonly number: number; readonly nudges: MessagePort }
+  /** Of `settings`, what a running node can change is taken over. */
+  | { readonly kind: "configure"; readonly settings: IntakeSettings }
   | { readonly kind: "stop" };
 /** What the thread tells main. */
 export type IntakeNews =
@@ -48,6 +54,8 @@ export type IntakeNews =
     readonly recovered: Pick<Recovered, "damages" | "notes">;
   }
   | { readonly kind: "listening"; readonly address: string }
+  /** The settings hold for every request that comes from now on, and retention minds the destinations; or why nothing changed. */
+  | { readonly kind: "configured"; readonly problem?: string }
   | { readonly kind: "failed"; readonly code: string; readonly text: string }
   | { readonly kind: "report"; readonly text: string }
   | { readonly kind: "logStopped" }
@@ -61,20 +69,25 @@ const drainMs = 700;
 
 class Intake {
   readonly #job: IntakeJob;
+  #settings: IntakeSettings;
   readonly #world: World = realWorld();
   readonly #table: Table;
   readonly #mark: RaisingWatermark;
   readonly #writer: SegmentWriter;
   readonly #ticking = new AbortController();
-  readonly #removeSleeper: (() => void)[] = [];
+  readonly #removeSleeper = new Map<number, () => void>();
   readonly #deliveries: Deliveries;
   #server: HttpServer | undefined;
+  #repeats: Repeats | undefined;
+  #handle: Handle | undefined;
   /** What kept delivered messages from being removed the last time: said once. */
   #trimTrouble = "";
   #gate: Gate | undefined;
 
   constructor(job: IntakeJob) {
     this.#job = job;
+    this.#settings = job.settings;
+    const { log } = job.settings;
     this.#table = new Table(job.table);
     this.#mark = new RaisingWatermark({
       position: () => this.#table.get("durable") as Position,
@@ -86,18 +99,17 @@ class Intake {
       },
     });
     this.#writer = new SegmentWriter(this.#world, job.dir, job.node, this.#mark, {
-      segmentBytes: job.log.segment,
-      reserveBytes: job.log.ballast,
-      recycle: job.log.recycle,
+      segmentBytes: log.segment,
+      reserveBytes: log.ballast,
+      recycle: log.recycle,
       destinations: () => this.#destinations(),
       report: (text) => say({ kind: "report", text }),
     });
     this.#deliveries = new Deliveries({
-      receivers: job.destinations,
       clock: this.#world.clock,
-      deadlineMs: job.http.ack_deadline,
       setWaiters: (number, count) => this.#table.destination(number).set("waiters", count),
     });
+    this.#configureDeliveries();
     const { start, end } = this.#showFacts();
     const { damages, notes } = this.#writer.recovered;
     say({ kind: "recovered", start, end, recovered: { damages, notes } });
@@ -105,23 +117,42 @@ class Intake {
   }
 
   #openRepeats(): Repeats {
-    const { dir, node, http } = this.#job;
+    const { dir, node } = this.#job;
+    const { http } = this.#settings;
     const before = { dir, node, end: this.#table.get("durable") as Position, segment: this.#table.get("segment") };
     const limits = { windowMs: http.idempotency_window, keysMax: repeatKeysMax };
     return new Repeats(this.#world.clock, openHistory(this.#world, before), limits);
   }
 
   async listen(): Promise<void> {
-    const { http, dir } = this.#job;
+    const { http } = this.#settings;
     const report = (text: string) => say({ kind: "report", text });
-    this.#gate = openGate(http, { world: this.#world, dir, report });
+    this.#gate = openGate(http, { world: this.#world, dir: this.#job.dir, report });
     void this.#gate?.keepUp(this.#ticking.signal);
-    const handle = openRoutes({
+    this.#repeats = this.#openRepeats();
+    this.#handle = this.#openRoutes(http);
+    this.#server = await serveHttp({
+      listen: http.listen,
+      tls: http.tls_cert === "" ? undefined : http,
+      handle: (request) => this.#handle!(request),
+      clock: this.#world.clock,
+      connectionsMax: http.connections_max,
+      connectionsPerAddress: http.connections_per_address,
+      bodiesMax: Math.max(http.bodies_max, http.body_max),
+      report,
+    });
+    this.#setState("ready");
+    say({ kind: "listening", address: this.#server.address });
+  }
+
+  #openRoutes(http: Sections["http"]): Handle {
+    const { dir } = this.#job;
+    return openRoutes({
       http,
       gate: this.#gate,
-      repeats: this.#openRepeats(),
+      repeats: this.#repeats!,
       version: this.#job.version,
-      entry: openEntry(http.ip, { files: this.#world.files, dir, report }),
+      entry: openEntry(http.ip, { files: this.#world.files, dir, report: (text) => say({ kind: "report", text }) }),
       deliveries: this.#deliveries,
       log: this.#writer,
       clock: this.#world.clock,
@@ -130,26 +161,38 @@ class Intake {
       epoch: () => this.#writer.facts().epoch,
       status: () => this.#status(),
     });
-    this.#server = await serveHttp({
-      listen: http.listen,
-      tls: http.tls_cert === "" ? undefined : http,
-      handle,
-      clock: this.#world.clock,
-      connectionsMax: http.connections_max,
-      connectionsPerAddress: http.connections_per_address,
-      bodiesMax: Math.max(http.bodies_max, http.body_max),
-      report: (text) => say({ kind: "report", text }),
-    });
-    this.#setState("ready");
-    say({ kind: "listening", address: this.#server.address });
+  }
+
+  /** Requests under way end by the settings they began with. */
+  configure(settings: IntakeSettings): void {
+    const handle = this.#handle && this.#openRoutes(settings.http);
+    const gone = this.#settings.destinations.filter(({ number }) =>
+      !settings.destinations.some((one) => one.number === number)
+    );
+    // Nothing can fail from here on.
+    this.#handle = handle;
+    this.#settings = settings;
+    for (const { number } of gone) this.#forgetSleeper(number);
+    this.#configureDeliveries();
+    this.#showFacts();
+  }
+
+  #configureDeliveries(): void {
+    const { destinations, http } = this.#settings;
+    this.#deliveries.configure(destinations, http.ack_deadline);
   }
 
   addSleeper(number: number, nudges: MessagePort): void {
     const cells = this.#table.destination(number);
     const cell = { sleep: () => cells.set("asleep", 1), wake: () => cells.exchange("asleep", 0) === 1 };
     nudges.on("message", (news: DeliveryNews) => this.#deliveries.hear(number, news));
-    this.#removeSleeper[number]?.();
-    this.#removeSleeper[number] = this.#mark.addSleeper(cell, () => nudges.postMessage(0));
+    this.#forgetSleeper(number);
+    this.#removeSleeper.set(number, this.#mark.addSleeper(cell, () => nudges.postMessage(0)));
+  }
+
+  #forgetSleeper(number: number): void {
+    this.#removeSleeper.get(number)?.();
+    this.#removeSleeper.delete(number);
   }
 
   async stop(): Promise<void> {
@@ -166,7 +209,7 @@ class Intake {
   }
 
   #destinations(): Map<string, Position> {
-    const places = this.#job.destinations.map(({ name }, number) => {
+    const places = this.#settings.destinations.map(({ name, number }) => {
       const cells = this.#table.destination(number);
       return { key: destinationKey(name), at: cells.position, known: cells.get("generation") > 0 };
     });
@@ -188,9 +231,9 @@ class Intake {
   }
 
   #retain(): void {
-    const { retain, retain_max } = this.#job.log;
-    const waited = this.#job.destinations
-      .map(({ required }, number) => ({ required, at: this.#table.destination(number).get("durable") }))
+    const { retain, retain_max } = this.#settings.log;
+    const waited = this.#settings.destinations
+      .map(({ number, required }) => ({ required, at: this.#table.destination(number).get("durable") }))
       .filter(({ required }) => required);
     const passed = Math.min(this.#mark.position, ...waited.map(({ at }) => at)) as Position;
     const limits = { passed, now: this.#world.clock.now(), retainMs: retain, retainBytes: retain_max };
@@ -221,14 +264,14 @@ class Intake {
   }
 
   #status(): string {
-    const { version, node, started, destinations } = this.#job;
+    const { version, node, started } = this.#job;
     const facts = {
       version,
       node,
       started,
       table: this.#table,
       now: this.#world.clock.now(),
-      destinations: destinations.map((destination) => ({ ...destination, lastError: "" })),
+      destinations: this.#settings.destinations.map((destination) => ({ ...destination, lastError: "" })),
     };
     return JSON.stringify(publicStatus(facts));
   }
@@ -246,6 +289,15 @@ function fail(problem: unknown): void {
   say({ kind: "failed", code: codeOf(problem) || (problem as Error).constructor.name, text: textOf(problem) });
 }
 
+function configure(intake: Intake, settings: IntakeSettings): void {
+  try {
+    intake.configure(settings);
+    say({ kind: "configured" });
+  } catch (problem) {
+    say({ kind: "configured", problem: textOf(problem) });
+  }
+}
+
 function start(): void {
   let intake: Intake;
   try {
@@ -256,6 +308,7 @@ function start(): void {
   parentPort!.on("message", (order: IntakeOrder) => {
     if (order.kind === "listen") intake.listen().catch(fail);
     if (order.kind === "sleeper") intake.addSleeper(order.number, order.nudges);
+    if (order.kind === "configure") configure(intake, order.settings);
     if (order.kind === "stop") intake.stop().catch(fail);
   });
 }

@@ -34,7 +34,7 @@ export class BacklogWatch {
 
   /** Those that have passed a step since the last look. `elapsed` is monotonic ms. */
   look(facts: NodeFacts, elapsed: number): Backlog[] {
-    return facts.destinations.flatMap(({ name, required }, number) => {
+    return facts.destinations.flatMap(({ name, number, required }) => {
       if (!required) return [];
       const backlog = this.#measure(name, backlogBytes(facts, number), facts, elapsed);
       const memory = this.#remembered.get(name)!;

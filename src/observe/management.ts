@@ -13,6 +13,7 @@ import { type Order, orderNames, type Outcome } from "../deliver/control.ts";
 import { filterNames } from "../message/filter.ts";
 import type { Clock } from "../os/world.ts";
 import { metricsType } from "./metrics.ts";
+import { type ReloadFacts, reloadStatus } from "./status.ts";
 import { type TailFilter, type TailForm, type TailLimits, tailLimits, type TailSource, tailStream } from "./tail.ts";
 
 export interface ManagementParts {
@@ -27,6 +28,8 @@ export interface ManagementParts {
   ready(): string | undefined;
   /** Resolves when the destination has carried it out, durably, or says why not; with nothing when there is none of that name. */
   order(destination: string, order: Order): Promise<Outcome | undefined>;
+  /** Reads the configuration again. Never rejects. */
+  reload(): Promise<ReloadFacts>;
   readonly tail: TailSource;
   readonly tailLimits?: TailLimits;
   /** Something went wrong while answering. */
@@ -120,6 +123,7 @@ GET /tail?topic=PATTERN   messages as they come in, a line of JSON each; env, le
                           with Accept: text/event-stream as server-sent events
 POST /destinations/NAME/pause, resume, rewind, skip
                           with Content-Type: application/json; rewind and skip with {"to": POSITION or TIME}
+POST /reload              reads the configuration again, and says what came of it; Content-Type as above
 `;
 const tailsMax = 16;
 const tailTypes: Readonly<Record<TailForm, string>> = { lines: "application/x-ndjson", events: "text/event-stream" };
@@ -200,19 +204,29 @@ const orderBytesMax = 4096;
 /** What a refusal is in HTTP. */
 const refusals = { bad: 400, impossible: 409, unavailable: 503 } as const;
 
-function routeOrders(app: Hono, { order }: ManagementParts): void {
+function routeOrders(app: Hono, { order, reload }: ManagementParts): void {
+  app.post(
+    "/reload",
+    async (context) => isJson(context.req.raw) ? context.json(reloadStatus(await reload())) : notJson(),
+  );
   app.post("/destinations/:name/:what", async (context) => {
     const { name, what } = context.req.param();
     if (!isOneOf(orderNames, what)) return context.notFound();
-    if (!/^application\/json\s*(;|$)/i.test(context.req.header("content-type") ?? "")) {
-      return problem(415, "Send it with Content-Type: application/json");
-    }
+    if (!isJson(context.req.raw)) return notJson();
     const asked = orderOf(what, await readSome(context.req.raw, orderBytesMax));
     if (asked === undefined) return problem(400, 'Expected a JSON object, of rewind and skip with "to"');
     const outcome = await order(name, asked);
     if (outcome === undefined) return problem(404, `There is no destination ${JSON.stringify(name)}`);
     return "refused" in outcome ? problem(refusals[outcome.refused], outcome.why) : context.json({ name, ...outcome });
   });
+}
+
+function isJson({ headers }: Request): boolean {
+  return /^application\/json\s*(;|$)/i.test(headers.get("content-type") ?? "");
+}
+
+function notJson(): Response {
+  return problem(415, "Send it with Content-Type: application/json");
 }
 
 function isOneOf<T extends string>(words: readonly T[], word: string): word is T {

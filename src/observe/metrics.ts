@@ -56,6 +56,7 @@ function nodeFamilies(facts: NodeFacts): Family[] {
     single("ready", "1 when requests are taken, 0 when they would get a 503.", state === "ready" ? 1 : 0),
     single("uptime_seconds", "Time since start.", Math.max(0, now - started) / 1000),
     states("state", "1 for the state the node is in.", nodeStates, [{ labels: {}, state }]),
+    ...reloadFamilies(facts),
     ...nodeMetrics.map(([name, type, help, cell, unit = 1]): Family => ({
       name,
       type,
@@ -65,6 +66,17 @@ function nodeFamilies(facts: NodeFacts): Family[] {
   ];
   if (residentBytes === undefined) return families;
   return [...families, single("resident_memory_bytes", "Memory the process takes.", residentBytes)];
+}
+
+function reloadFamilies({ reload, reloads = { ok: 0, failed: 0 } }: NodeFacts): Family[] {
+  const samples = Object.entries(reloads).map(([result, value]) => ({ labels: { result }, value }));
+  const well = reload === undefined || reload.ok ? 1 : 0;
+  const waiting = reload?.needsRestart.length ?? 0;
+  return [
+    { name: "config_reloads_total", type: "counter", help: "Times the configuration was read again.", samples },
+    single("config_reload_successful", "0 when the configuration as it is written was refused.", well),
+    single("config_keys_waiting", "Keys whose new values wait for a restart.", waiting),
+  ];
 }
 
 /** Of each destination: metric, type, help, cell, and what its unit is to be divided by. */
@@ -87,10 +99,10 @@ const destinationMetrics: readonly (readonly [string, Family["type"], string, De
 ];
 
 function destinationFamilies(facts: NodeFacts): Family[] {
-  const all = facts.destinations.map(({ name, kind }, number) => ({
-    labels: { destination: name, kind },
-    cells: facts.table.destination(number),
-    status: destinationStatus(facts, number),
+  const all = facts.destinations.map((destination) => ({
+    labels: { destination: destination.name, kind: destination.kind },
+    cells: facts.table.destination(destination.number),
+    status: destinationStatus(facts, destination),
   }));
   if (all.length === 0) return [];
   const gauge = (name: string, help: string, value: (one: typeof all[number]) => number): Family => {

@@ -32,11 +32,11 @@ export async function goRounds(
 
 /** Every position has exactly one verdict, or something is wrong with us. */
 export function checkConservation(facts: NodeFacts, journal: Journal): void {
-  facts.destinations.forEach(({ name }, number) => {
-    const { conserved, start, position } = destinationStatus(facts, number);
-    if (conserved) return;
+  for (const destination of facts.destinations) {
+    const { name, conserved, start, position } = destinationStatus(facts, destination);
+    if (conserved) continue;
     journal.say("error", `its verdicts do not add up from ${start} to ${position}; please report this`, {
       destination: name,
     });
-  });
+  }
 }

@@ -16,14 +16,28 @@ export interface NodeFacts {
   /** 16 hex digits. */
   readonly node: string;
   readonly table: Table;
-  /** In the order of the table. */
   readonly destinations: readonly DestinationFacts[];
   /** Wall time now, and when the process started, in ms. */
   readonly now: number;
   readonly started: number;
   readonly residentBytes?: number;
+  /** Nothing while the configuration is as it was read at the start. */
+  readonly reload?: ReloadFacts | undefined;
+  readonly reloads?: { readonly ok: number; readonly failed: number };
+}
+/** What came of the last reading of the configuration. */
+export interface ReloadFacts {
+  /** Wall time, ms. */
+  readonly at: number;
+  readonly ok: boolean;
+  /** What has changed, or why nothing has. */
+  readonly text: string;
+  /** Keys whose new values wait for a restart. */
+  readonly needsRestart: readonly string[];
 }
 export interface DestinationFacts {
+  /** In the table. */
+  readonly number: number;
   readonly name: string;
   readonly kind: string;
   readonly required: boolean;
@@ -64,6 +78,8 @@ export interface Status {
     readonly bytes: number;
     readonly free_bytes: number;
   };
+  /** Of the last reload; left out before the first. */
+  readonly reload?: ReturnType<typeof reloadStatus>;
   readonly destinations: readonly DestinationStatus[];
 }
 export interface PublicStatus extends Pick<Status, "version" | "uptime_s" | "ready" | "accepted"> {
@@ -88,8 +104,14 @@ export function fullStatus(facts: NodeFacts): Status {
       bytes: table.get("logBytes"),
       free_bytes: table.get("freeBytes"),
     },
-    destinations: destinations.map((_, number) => destinationStatus(facts, number)),
+    ...(facts.reload && { reload: reloadStatus(facts.reload) }),
+    destinations: destinations.map((destination) => destinationStatus(facts, destination)),
   };
+}
+
+/** As `/status` and `/reload` tell it. */
+export function reloadStatus({ at, ok, text, needsRestart }: ReloadFacts) {
+  return { at: new Date(at).toISOString(), ok, text, needs_restart: needsRestart };
 }
 
 /** Without names of hosts, errors and sizes: what strangers may see. */
@@ -100,7 +122,7 @@ export function publicStatus(facts: NodeFacts): PublicStatus {
     uptime_s: uptime(facts),
     ready: nodeState(table) === "ready",
     accepted: table.get("accepted"),
-    destinations: destinations.map(({ name }, number) => ({ name, state: stateOf(table.destination(number)) })),
+    destinations: destinations.map(({ name, number }) => ({ name, state: stateOf(table.destination(number)) })),
   };
 }
 
@@ -127,8 +149,8 @@ export function stateOf(cells: DestinationCells): DestinationState {
   return destinationStates[cells.get("state")] ?? "stopped";
 }
 
-export function destinationStatus(facts: NodeFacts, number: number): DestinationStatus {
-  const { name, kind, required, lastError } = facts.destinations[number]!;
+export function destinationStatus(facts: NodeFacts, destination: DestinationFacts): DestinationStatus {
+  const { number, name, kind, required, lastError } = destination;
   const cells = facts.table.destination(number);
   const { position, start, counts, conserved } = balance(cells);
   // Read after the position, so that a busy destination is never ahead of the log.

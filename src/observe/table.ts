@@ -68,7 +68,8 @@ export class Table {
     return new Table(new SharedArrayBuffer(8 * (nodeCells.length + destinations * destinationCells.length)));
   }
 
-  get destinations(): number {
+  /** How many destinations there is room for. */
+  get room(): number {
     return (this.#cells.length - nodeCells.length) / destinationCells.length;
   }
   get(cell: NodeCell): number {
@@ -80,7 +81,7 @@ export class Table {
   add(cell: NodeCell, value: number): void {
     Atomics.add(this.#cells, nodeCells.indexOf(cell), BigInt(value));
   }
-  /** The cells of the destination with this number, in the order of the configuration. */
+  /** The cells of the destination with this number: it keeps it while the process runs, whatever is reloaded. */
   destination(number: number): DestinationCells {
     return new DestinationCells(this.#cells, nodeCells.length + number * destinationCells.length);
   }
@@ -106,6 +107,10 @@ export class DestinationCells {
   /** Sets the cell and says what it was. */
   exchange(cell: DestinationCell, value: number): number {
     return Number(Atomics.exchange(this.#cells, this.#index(cell), BigInt(value)));
+  }
+  /** For the next destination with this number. */
+  clear(): void {
+    for (const cell of destinationCells) this.set(cell, 0);
   }
   get position(): Position {
     return this.get("position") as Position;

@@ -127,7 +127,7 @@ function getProbe(): Probe {
   const table = Table.allocate(0);
   table.set("state", nodeStates.indexOf("ready"));
   const clock = realWorld().clock;
-  const deliveries = new Deliveries({ receivers: [], clock, deadlineMs: 0, setWaiters() {} });
+  const deliveries = new Deliveries({ clock, setWaiters() {} });
   const handle = openRoutes({
     http,
     log,

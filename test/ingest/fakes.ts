@@ -98,18 +98,17 @@ export type MoreParts = Partial<Pick<RouteParts, "gate" | "entry" | "repeats">>;
 
 export function openNode(
   settings: Partial<Config["http"]> = {},
-  receivers: readonly Receiver[] = [],
+  receivers: readonly Omit<Receiver, "number">[] = [],
   more: MoreParts = {},
 ): Node {
   const log = new FakeLog();
   const table = Table.allocate(receivers.length);
   const clock = new SimClock();
   const deliveries = new Deliveries({
-    receivers,
     clock,
-    deadlineMs: 30_000,
     setWaiters: (number, count) => table.destination(number).set("waiters", count),
   });
+  deliveries.configure(receivers.map((receiver, number) => ({ ...receiver, number })), 30_000);
   table.set("state", nodeStates.indexOf("ready"));
   const handle = openRoutes({
     http: { ...defaults(sections.http), ...settings },

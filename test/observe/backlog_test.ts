@@ -14,7 +14,7 @@ function facts(pending: number, logBytes: number, required = true): NodeFacts {
   table.destination(0).set("position", 1000 - pending);
   return {
     ...{ version: "0", node: "0", now: 0, started: 0, table },
-    destinations: [{ name: "bus", kind: "kafka", required, lastError: "" }],
+    destinations: [{ number: 0, name: "bus", kind: "kafka", required, lastError: "" }],
   };
 }
 

@@ -16,8 +16,8 @@ export function someFacts(): NodeFacts {
   fillBus(table);
   fillOut(table);
   const destinations = [
-    { name: "bus", kind: "kafka", required: true, lastError: "broker is away" },
-    { name: "out", kind: "file", required: false, lastError: "" },
+    { number: 0, name: "bus", kind: "kafka", required: true, lastError: "broker is away" },
+    { number: 1, name: "out", kind: "file", required: false, lastError: "" },
   ];
   return { version: "0.1.0", node: "9f3c01aa27de4410", table, destinations, now, started: now - 61_500 };
 }

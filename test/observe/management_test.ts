@@ -16,6 +16,7 @@ function someParts(more: Partial<ManagementParts> = {}): ManagementParts {
     ready: () => undefined,
     async *tail() {},
     order: () => Promise.resolve(undefined),
+    reload: () => Promise.resolve({ at: 0, ok: true, text: "nothing has changed", needsRestart: [] }),
     report: (problem) => assert.fail(problem as Error),
     ...more,
   };
@@ -268,3 +269,21 @@ Deno.test("an unexpected problem is reported, and told without its details", asy
 async function* untilAborted(signal: AbortSignal): AsyncIterable<Uint8Array> {
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
+
+Deno.test("M8.1 POST /reload says what came of it; a page of another origin cannot ask for it", async () => {
+  let asked = 0;
+  const reload = () => {
+    asked++;
+    return Promise.resolve({ at: 0, ok: false, text: "line 3: unknown key", needsRestart: ["http.listen"] });
+  };
+  assert.equal((await ask("/reload", { reload }, { method: "POST" })).status, 415);
+  assert.equal(asked, 0);
+  const json = { "content-type": "application/json" };
+  const answer = await ask("/reload", { reload }, { method: "POST", headers: json, body: "{}" });
+  assert.deepEqual(await answer.json(), {
+    at: "1970-01-01T00:00:00.000Z",
+    ok: false,
+    text: "line 3: unknown key",
+    needs_restart: ["http.listen"],
+  });
+});
