@@ -1,6 +1,8 @@
 /** A body becomes messages: what Content-Type and Content-Encoding say it is. */
 import type { EntryWriter } from "../message/wire.ts";
+import { parseBinaryEvent, parseEvents } from "./cloud_event.ts";
 import { tooLarge, unpacked } from "./encoding.ts";
+import type { HeaderField } from "./http.ts";
 import { parseJson } from "./json.ts";
 import { isProblem, type Problem, quoted } from "./problem.ts";
 import { type Rules, tooLong, tooMany } from "./rules.ts";
@@ -14,13 +16,15 @@ export interface Body {
   readonly encoding: string | null;
   /** Whether a page sent it. */
   fromPage?(): boolean;
+  /** Those of the CloudEvent whose data this is, if it is one. */
+  attributes?(): readonly HeaderField[] | undefined;
 }
 export interface BodyRules extends Rules {
   /** Bytes of a body, packed or not. */
   readonly bodyMax: number;
 }
 
-type Kind = "json" | "lines" | "text" | "bytes";
+type Kind = "json" | "lines" | "text" | "bytes" | "event" | "batch";
 
 const kinds = new Map<string, Kind>([
   ["application/json", "json"],
@@ -31,6 +35,8 @@ const kinds = new Map<string, Kind>([
   ["application/x-jsonlines", "lines"],
   ["text/plain", "text"],
   ["application/octet-stream", "bytes"],
+  ["application/cloudevents+json", "event"],
+  ["application/cloudevents-batch+json", "batch"],
 ]);
 /** What `curl -d` says of any body. */
 const form = "application/x-www-form-urlencoded";
@@ -41,6 +47,8 @@ const empty: Problem = { code: "bad-message", detail: "The body holds no message
 /** Puts the messages of a body, at least one, into the entry, or says what is wrong with the first bad one. */
 export function parseBody(body: Body, rules: BodyRules, into: EntryWriter): Problem | undefined {
   const stated = statedKind(body.type);
+  const attributes = stated === "event" || stated === "batch" ? undefined : body.attributes?.();
+  if (attributes !== undefined) return parseBinary(body, attributes, rules, into);
   if (typeof stated === "object") return stated;
   if (body.bytes.length > rules.bodyMax) return tooLarge(rules.bodyMax);
   const bytes = unpacked(body.bytes, body.encoding, rules.bodyMax);
@@ -53,6 +61,16 @@ export function parseBody(body: Body, rules: BodyRules, into: EntryWriter): Prob
   return into.count > 0 ? undefined : empty;
 }
 
+function parseBinary(
+  { bytes, encoding, type }: Body,
+  attributes: readonly HeaderField[],
+  rules: BodyRules,
+  into: EntryWriter,
+): Problem | undefined {
+  const data = bytes.length > rules.bodyMax ? tooLarge(rules.bodyMax) : unpacked(bytes, encoding, rules.bodyMax);
+  return isProblem(data) ? data : parseBinaryEvent({ data, type, attributes }, rules, into);
+}
+
 /** `sendBeacon` and `fetch` call every string text/plain, and a page may say nothing else without asking first. */
 function kindOf(stated: Kind | undefined, bytes: Uint8Array, body: Body): Kind | undefined {
   if (stated === undefined) return looksLikeJson(bytes) ? "json" : undefined;
@@ -62,6 +80,7 @@ function kindOf(stated: Kind | undefined, bytes: Uint8Array, body: Body): Kind |
 function parseKind(kind: Kind, bytes: Uint8Array, rules: Rules, into: EntryWriter): Problem | undefined {
   if (kind === "text") return parseText(bytes, rules, into);
   if (kind === "bytes") return put(into, bytes, 0, bytes.length, rules);
+  if (kind === "event" || kind === "batch") return parseEvents(bytes, kind, rules, into);
   return parseJson(bytes, kind === "lines" ? "lines" : "any", rules, into);
 }
 
@@ -89,7 +108,8 @@ function looksLikeJson(bytes: Uint8Array): boolean {
 }
 
 function unsupported(what: string): Problem {
-  const types = "application/json, application/x-ndjson, text/plain or application/octet-stream";
+  const types =
+    "application/json, application/x-ndjson, application/cloudevents+json, text/plain or application/octet-stream";
   return { code: "unsupported-type", detail: `${what} is not supported: send ${types}` };
 }
 

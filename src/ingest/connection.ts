@@ -7,7 +7,7 @@ import { codeOf } from "../os/world.ts";
 import type { BodyRoom } from "./body_room.ts";
 import { BadChunk, ChunkedBody } from "./chunked.ts";
 import { type Bytes, earlyProblem, type Head, headEnd, parseHead } from "./head.ts";
-import { type Answer, BodyLost, type HttpRequest, NoRoom, type Span, TooLarge } from "./http.ts";
+import { type Answer, BodyLost, type HeaderField, type HttpRequest, NoRoom, type Span, TooLarge } from "./http.ts";
 import { isProblem, type Problem, problemAnswer } from "./problem.ts";
 import { continueBytes, replyBytes } from "./reply.ts";
 import type { Handle } from "./routes.ts";
@@ -404,6 +404,9 @@ class StreamRequest implements HttpRequest {
   }
   headerSpan(name: string): Span | undefined {
     return this.#head.span(name);
+  }
+  headersFrom(prefix: string): HeaderField[] {
+    return this.#head.headersFrom(prefix);
   }
   async body(limit: number): Promise<Uint8Array> {
     // The second time would take the next request for a body.

@@ -4,7 +4,7 @@
  * RFC 9112, RFC 9110.
  */
 import { Buffer } from "node:buffer";
-import type { Span } from "./http.ts";
+import type { HeaderField, Span } from "./http.ts";
 import type { Problem } from "./problem.ts";
 
 /** In bytes and lines. */
@@ -94,6 +94,18 @@ export class Head {
       value = value === null ? part : `${value}, ${part}`;
     }
     return value;
+  }
+  /** All lines whose names begin with `prefix`, in lower case and without it. */
+  headersFrom(prefix: string): HeaderField[] {
+    const found: HeaderField[] = [];
+    const fields = this.#fields;
+    for (let i = 0; i < fields.length; i += 5) {
+      const [from, to] = [fields[i]!, fields[i + 1]!];
+      if (to - from < prefix.length || !this.#isNamed(from, prefix)) continue;
+      const name = this.bytes.latin1Slice(from + prefix.length, to).toLowerCase();
+      found.push([name, textOf(this.bytes, fields[i + 2]!, fields[i + 3]!, fields[i + 4]!)]);
+    }
+    return found;
   }
   /** The same as bytes, if the field comes once and is ASCII. */
   span(name: string): Span | undefined {

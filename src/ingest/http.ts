@@ -7,6 +7,9 @@ export interface Span {
   readonly to: number;
 }
 
+/** Name, in lower case, and value of a line. */
+export type HeaderField = readonly [name: string, value: string];
+
 export interface HttpRequest {
   readonly method: string;
   /** Path and query as sent. */
@@ -19,6 +22,8 @@ export interface HttpRequest {
   header(name: string): string | null;
   /** The value of a field that comes once and is ASCII; `undefined` for others, of which `header` tells. */
   headerSpan(name: string): Span | undefined;
+  /** All lines whose names begin with `prefix`, which is left out, in the order they came. */
+  headersFrom(prefix: string): HeaderField[];
   /** The whole body. Rejects with `TooLarge` when it has more than `limit` bytes, with `NoRoom`, with `BodyLost` when it never came to its end. */
   body(limit: number): Promise<Uint8Array>;
 }

@@ -139,6 +139,20 @@ const schemas: Json = {
       data: { description: "Any JSON; its bytes are kept as they are" },
     },
   },
+  CloudEvent: {
+    description: "CloudEvents 1.0.2. A binary one has its attributes as header fields, ce-id and so on",
+    type: "object",
+    required: ["specversion", "id", "source", "type"],
+    properties: {
+      specversion: { const: "1.0" },
+      ...Object.fromEntries(["id", "source", "type"].map((name) => [name, { type: "string", minLength: 1 }])),
+      time: { type: ["string", "null"], format: "date-time" },
+      topic: { anyOf: [schemaOf("topic"), { type: "null" }] },
+      data: { description: "Any JSON; its bytes are kept as they are" },
+      data_base64: { type: ["string", "null"], contentEncoding: "base64" },
+    },
+    additionalProperties: { type: ["string", "integer", "boolean", "null"] },
+  },
   Receipt: {
     type: "object",
     required: ["ack"],
@@ -266,6 +280,10 @@ function paths(root: string): Json {
             },
             "application/x-ndjson": { schema: { type: "string", description: "A message a line" } },
             "text/plain": { schema: { type: "string", description: "The data of a message a line" } },
+            "application/cloudevents+json": { schema: ref("schemas", "CloudEvent") },
+            "application/cloudevents-batch+json": {
+              schema: { type: "array", minItems: 1, items: ref("schemas", "CloudEvent") },
+            },
             "application/octet-stream": { schema: { description: "The data of one message, any bytes" } },
           },
         },

@@ -8,6 +8,7 @@ import { LogExhausted, LogFull, type LogWriter } from "../log/mod.ts";
 import { type EntryWriter, entryWriter, type Idempotency, tagOf } from "../message/wire.ts";
 import { type NodeState, nodeStates, type Table } from "../observe/table.ts";
 import { type BodyRules, parseBody } from "./body.ts";
+import { attributesOf } from "./cloud_event.ts";
 import { withCors } from "./cors.ts";
 import { tooLarge } from "./encoding.ts";
 import { bitOf } from "./fields.ts";
@@ -316,6 +317,7 @@ class Routes {
       type: request.header("content-type"),
       encoding: request.header("content-encoding"),
       fromPage: () => request.header("origin") !== null,
+      attributes: () => attributesOf(request),
     };
     return parseBody(body, rules, this.#entry);
   }

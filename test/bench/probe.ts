@@ -173,6 +173,9 @@ class QueryRequest implements HttpRequest {
   headerSpan(name: string): Span | undefined {
     return headerSpans[name];
   }
+  headersFrom(): [] {
+    return [];
+  }
   async body(): Promise<Uint8Array> {
     return new Uint8Array(0);
   }

@@ -22,7 +22,7 @@ Deno.test("M1.10 a preflight of a page that may is told what it may", async () =
     ...named,
     "access-control-allow-methods": "GET, HEAD, POST",
     "access-control-allow-headers":
-      "authorization, content-type, content-encoding, sparkngin-ack, prefer, idempotency-key",
+      "authorization, content-type, content-encoding, sparkngin-ack, prefer, idempotency-key, traceparent, tracestate",
     "access-control-max-age": "7200",
     "vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
   });

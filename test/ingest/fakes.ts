@@ -75,6 +75,9 @@ export function request(target: string, asked: Asked = {}): HttpRequest {
       // deno-lint-ignore no-control-regex
       return value !== undefined && /^[\x00-\x7f]*$/.test(value) ? spanOf(value) : undefined;
     },
+    headersFrom: (prefix) =>
+      Object.entries(asked.headers ?? {}).filter(([name]) => name.startsWith(prefix))
+        .map(([name, value]) => [name.slice(prefix.length), value]),
     body: async (limit) => {
       if (body.length > limit) throw new TooLarge("too large");
       return body;
