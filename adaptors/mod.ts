@@ -4,4 +4,5 @@ import type { AdaptorKind } from "../src/deliver/adaptor.ts";
 export const adaptors: Readonly<Record<string, () => Promise<{ default: AdaptorKind<any> }>>> = {
   file: () => import("./file/mod.ts"),
   kafka: () => import("./kafka/mod.ts"),
+  webhook: () => import("./webhook/mod.ts"),
 };

@@ -3,7 +3,7 @@
  * in the files once, crash or not (`open.ts` says why).
  */
 import { adaptor, type Place } from "../../src/deliver/adaptor.ts";
-import { duration, type Option, optional, size, text } from "../../src/config/options.ts";
+import { checked, duration, optional, size, text } from "../../src/config/options.ts";
 import { join } from "../../src/os/world.ts";
 import { Output } from "./output.ts";
 import { Template } from "./path.ts";
@@ -63,16 +63,6 @@ function directoryOf(dir: string, place: Place): string {
 function parentOf(path: string): string {
   const end = path.lastIndexOf("/");
   return end < 0 ? "." : path.slice(0, end) || "/";
-}
-
-/** A text that must pass a check, which throws what was expected. */
-function checked(option: Option<string>, check: (given: string) => void): Option<string> {
-  const read = (value: unknown) => {
-    const given = option.read(value);
-    check(given);
-    return given;
-  };
-  return { ...option, read };
 }
 
 function assertSuffix(given: string): void {

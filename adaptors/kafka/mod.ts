@@ -1,7 +1,8 @@
 /** Kafka: one record a message, acknowledged by all replicas that are in sync. */
 import { adaptor } from "../../src/deliver/adaptor.ts";
 import { choice, duration, flag, list, optional, type Options, secret, size, text } from "../../src/config/options.ts";
-import { type Clock, readWhole, type World } from "../../src/os/world.ts";
+import type { Clock, World } from "../../src/os/world.ts";
+import { pemOf } from "../pem.ts";
 import { type Access, makeClient } from "./client.ts";
 import { sendBatch } from "./sender.ts";
 import { topicTemplate } from "./wire.ts";
@@ -60,7 +61,7 @@ function accessOf(options: KafkaOptions, world: World, notice: Access["notice"])
     brokers: rotated(options.brokers, world.random),
     clock: world.clock,
     sasl: saslOf(options),
-    tls: options.tls ? { ca: caOf(options.tls_ca, world), servername: options.tls_server_name } : undefined,
+    tls: options.tls ? { ca: pemOf(options.tls_ca, world.files), servername: options.tls_server_name } : undefined,
   };
 }
 
@@ -77,11 +78,6 @@ function saslOf({ sasl, username, password }: KafkaOptions): Access["sasl"] {
     throw new TypeError(`Cannot connect to Kafka: sasl = "${sasl}" needs username and password`);
   }
   return { mechanism: sasl, username, password };
-}
-
-function caOf(given: string | undefined, { files }: World): string | undefined {
-  if (given === undefined || given.includes("-----BEGIN")) return given;
-  return new TextDecoder().decode(readWhole(files, given));
 }
 
 interface Limit {

@@ -132,6 +132,16 @@ export function table(help: string): Option<Readonly<Record<string, string>> | u
   });
 }
 
+/** The same, but it must pass a check, which throws a `TypeError` saying what was expected. */
+export function checked<T>(inner: Option<T>, check: (given: T) => void): Option<T> {
+  const read = (value: unknown) => {
+    const given = inner.read(value);
+    check(given);
+    return given;
+  };
+  return { ...inner, read };
+}
+
 /** The same, but it may be left out. */
 export function optional<T>(inner: Option<T>): Option<T | undefined> {
   return { ...inner, needed: false };
