@@ -2,7 +2,8 @@
 import { lookup as resolve } from "node:dns";
 import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest } from "node:http";
 import { Agent as TLSAgent, request as tlsRequest } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
+import { connect, isIP, type LookupFunction } from "node:net";
+import { connect as connectTLS } from "node:tls";
 import type { Clock } from "../../src/os/world.ts";
 import type { Egress } from "./egress.ts";
 import type { Answer } from "./verdict.ts";
@@ -56,6 +57,34 @@ export class Client {
     }
   }
 
+  /** Whether somebody is there, and is who it should be; nothing is asked. */
+  async reach(signal: AbortSignal): Promise<void> {
+    const { url, tls, clock, timeoutMs } = this.#access;
+    this.#assertAddress();
+    const secure = url.protocol === "https:";
+    const host = hostIn(url);
+    const to = { host, port: Number(url.port || (secure ? 443 : 80)), lookup: this.#lookup };
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const socket = secure ? connectTLS({ ...to, ...tls, ...name }) : connect(to);
+    const done = new AbortController();
+    const either = AbortSignal.any([signal, done.signal]);
+    void clock.sleep(timeoutMs, either).then(() =>
+      done.signal.aborted || socket.destroy(new Error("no answer in time"))
+    );
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once(secure ? "secureConnect" : "connect", () => resolve());
+        socket.on("error", reject);
+        socket.on("close", () => reject(new Error("the connection was closed")));
+      });
+    } catch (problem) {
+      throw new Error(`Cannot reach ${url.origin}: ${reasonOf(problem)}`, { cause: problem });
+    } finally {
+      done.abort();
+      socket.destroy();
+    }
+  }
+
   close(): void {
     this.closed = true;
     this.#agent.destroy();
@@ -76,7 +105,7 @@ export class Client {
   /** An address in the URL is never looked up. */
   #assertAddress(): void {
     const { url, egress } = this.#access;
-    const host = url.hostname.replace(/^\[|\]$/g, "");
+    const host = hostIn(url);
     const refusal = isIP(host) === 0 ? undefined : egress.refusal(host, host);
     if (refusal !== undefined) throw new Error(`Cannot send to ${url.origin}: it is at ${host}, ${refusal}`);
   }
@@ -95,6 +124,11 @@ export class Client {
       else callback(null, first.address, first.family);
     });
   };
+}
+
+/** Without the brackets of an IPv6 address. */
+function hostIn(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, "");
 }
 
 function answerTo(sent: ClientRequest, body: Uint8Array): Promise<Answer> {

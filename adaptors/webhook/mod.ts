@@ -12,7 +12,7 @@ import {
   table,
   text,
 } from "../../src/config/options.ts";
-import type { Files } from "../../src/os/world.ts";
+import type { Files, World } from "../../src/os/world.ts";
 import { pemOf } from "../pem.ts";
 import { Client } from "./client.ts";
 import { Egress } from "./egress.ts";
@@ -52,28 +52,37 @@ export default adaptor({
 
   async open(options, place, signal) {
     signal.throwIfAborted();
-    const { clock, files } = place.world;
+    const { clock } = place.world;
     const plan = planOf(options, place.generation);
-    const url = new URL(options.url);
-    const client = new Client({
-      url,
-      clock,
-      egress: new Egress(options.allow),
-      tls: tlsOf(options, files),
-      timeoutMs: options.timeout,
-    });
+    const client = clientOf(options, place.world);
+    const { origin } = new URL(options.url);
     return {
       send(batch, signal) {
         const post = (part: readonly Delivery[]) => client.post(requestOf(part, plan, clock.now()), signal);
         const single = options.body === "message";
-        return sendBatch(batch, { clock, origin: url.origin, single, patienceMs: options.timeout, post });
+        return sendBatch(batch, { clock, origin, single, patienceMs: options.timeout, post });
       },
       async close() {
         client.close();
       },
     };
   },
+
+  async check(options, place, signal) {
+    planOf(options, place.generation);
+    await clientOf(options, place.world).reach(signal);
+  },
 });
+
+function clientOf(options: WebhookOptions, { clock, files }: World): Client {
+  return new Client({
+    url: new URL(options.url),
+    clock,
+    egress: new Egress(options.allow),
+    tls: tlsOf(options, files),
+    timeoutMs: options.timeout,
+  });
+}
 
 function planOf(options: WebhookOptions, generation: number): RequestPlan {
   const { body, gzip, headers = {}, signature_secret: present, signature_secret_previous: previous } = options;

@@ -380,6 +380,20 @@ Deno.test("webhook: a receiver that says nothing is given up after timeout, whic
   await adaptor.close();
 });
 
+Deno.test("webhook: a check finds out whether the receiver is there, and asks it nothing", async () => {
+  const receiver = await startReceiver();
+  const { url } = receiver;
+  const place = { destination: "hook", dir: "/", world, position: 0 as Position, generation: 1, notice() {} };
+  const check = (options: Partial<WebhookOptions>) =>
+    webhook.check!({ ...defaults(webhook.options), url, ...options }, place, never());
+  await check({});
+  await assert.rejects(check({ allow: ["10.0.0.0/8"] }), /not in allow/);
+  await assert.rejects(check({ url: url.replace("http:", "https:"), timeout: 1000 }), /Cannot reach https:/);
+  await receiver[Symbol.asyncDispose]();
+  assert.equal(receiver.all.length, 0);
+  await assert.rejects(check({ url }), /Cannot reach http:.*refused/i);
+});
+
 Deno.test("webhook: batches share a connection", async () => {
   await using receiver = await startReceiver();
   const adaptor = await open({ url: receiver.url });
