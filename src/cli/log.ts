@@ -1,5 +1,5 @@
 /** `sparkngin log …`: the commands that look at a data directory, and mend it. Their code is loaded when they are called. */
-import { Argument, type Command, Option } from "commander";
+import { Argument, type Command } from "commander";
 import type { Terminal } from "./terminal.ts";
 
 /** Where a command leaves its exit code. */
@@ -40,7 +40,8 @@ export function addLog(program: Command, terminal: Terminal, outcome: Outcome): 
     .option("--from <where>", `begin there: ${point}`)
     .option("--to <where>", "end before that")
     .option("--topic <pattern>", 'only topics like this, e.g. "web.*"')
-    .addOption(new Option("--format <format>", "how a message is written").choices(["json", "raw"]).default("json"))
+    .option("--format <format>", "how a message is written, as the destinations' key format says it", "json")
+    .option("--fields <fields>", "which fields, as the destinations' key fields says it")
     .option("--output <file>", "write into this file, which must not exist yet")
     .action(async (dir, options) => {
       const { exportLog } = await import("./log_export.ts");

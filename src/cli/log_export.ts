@@ -1,7 +1,7 @@
 /** `sparkngin log export`: the messages of a part of the log, to standard output or into a file. */
 import { type Entry, type Gap, type Position, readerOf, type Survey, survey } from "../log/mod.ts";
 import { filterOf } from "../message/filter.ts";
-import { type Format, formatter } from "../message/format.ts";
+import { type Formatter, formatter } from "../message/format.ts";
 import type { Message } from "../message/message.ts";
 import { decodeEntry } from "../message/wire.ts";
 import { parentOf, type World } from "../os/world.ts";
@@ -15,7 +15,8 @@ import type { Terminal } from "./terminal.ts";
 export interface ExportRequest extends DirectoryRequest, RangeRequest {
   /** A pattern such as "web.*". */
   readonly topic?: string;
-  readonly format?: Format;
+  readonly format?: string;
+  readonly fields?: string;
   /** A file that does not exist yet. */
   readonly output?: string;
 }
@@ -29,6 +30,7 @@ export async function exportLog(
   named: string | undefined,
   request: ExportRequest,
 ): Promise<ExitCode> {
+  const format = formatOf(request);
   const dir = await dataDirectory(terminal, named, request);
   const world = terminal.world("read");
   const wants = filterOf(request.topic === undefined ? {} : { topic: request.topic });
@@ -36,11 +38,21 @@ export async function exportLog(
     const seen = survey(world.files, dir);
     const range = rangeOf(request, seen, world.clock);
     const sink = openSink(terminal, request.output);
-    const exporting = new Export({ terminal, world, seen, range, wants, format: request.format ?? "json" });
+    const exporting = new Export({ terminal, world, seen, range, wants, format });
     exporting.run(sink.write);
     sink.end();
     return exporting.tell(request.json === true);
   });
+}
+
+function formatOf({ format = "json", fields = "" }: ExportRequest): Formatter {
+  try {
+    return formatter(format, fields);
+  } catch (problem) {
+    if (!(problem instanceof TypeError)) throw problem;
+    const asked = printable(`--format ${JSON.stringify(format)}${fields && ` --fields ${JSON.stringify(fields)}`}`);
+    throw new CommandError(exitCodes.usage, `Cannot do that: ${asked}; expected ${problem.message}`);
+  }
 }
 
 interface Sink {
@@ -79,22 +91,20 @@ interface ExportParts {
   readonly seen: Survey;
   readonly range: Range;
   readonly wants: (message: Message) => boolean;
-  readonly format: Format;
+  readonly format: Formatter;
 }
 
 class Export {
   readonly #parts: ExportParts;
   readonly #progress: Progress;
-  readonly #format: (message: Message, id: string) => Uint8Array;
   readonly #from: Position;
   #written = 0;
   #lost = 0;
 
   constructor(parts: ExportParts) {
-    const { terminal, world, seen, range, format } = parts;
+    const { terminal, world, seen, range } = parts;
     this.#parts = parts;
     this.#progress = new Progress(terminal, world.clock);
-    this.#format = formatter(format);
     const oldest = seen.segments[0]?.base ?? seen.end;
     this.#from = Math.max(range.from, oldest) as Position;
     if (range.from < oldest) {
@@ -120,7 +130,7 @@ class Export {
 
   #item(item: Entry | Gap, lines: Lines): void {
     if ("why" in item) return this.#lose(item, item.why);
-    const { seen, range, wants } = this.#parts;
+    const { seen, range, wants, format } = this.#parts;
     let messages: Message[];
     try {
       messages = decodeEntry(item.bytes);
@@ -131,7 +141,7 @@ class Export {
     for (let i = Math.max(0, this.#from - item.position); i < end; i++) {
       const message = messages[i]!;
       if (!wants(message)) continue;
-      lines.add(this.#format(message, message.id ?? `${seen.node}-${item.epoch}-${item.position + i}`));
+      lines.add(format(message, message.id ?? `${seen.node}-${item.epoch}-${item.position + i}`));
       this.#written++;
     }
   }

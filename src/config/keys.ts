@@ -3,7 +3,9 @@
  * what an adaptor understands beyond `destinationKeys` stands in its own folder.
  */
 import { parseAddress } from "./address.ts";
+import { parseFields, parseFormat } from "./format.ts";
 import {
+  checked,
   choice,
   duration,
   type Fields,
@@ -144,7 +146,21 @@ export const destinationKeys = {
   ),
   from: shaped('where a new destination starts: "now", "oldest" or a position', startingPoint, "now"),
   filter: table('which messages it gets, by topic, env, level and type, e.g. { topic = "web.*" }'),
-  format: choice("how a message is written", ["json", "raw"], "json"),
+  format: checked(
+    text(
+      'how a message is written: "json", "json-v2", "plain \' \'" with a delimiter, "binary", "raw" or "cloudevents"',
+      "json",
+    ),
+    (given) => void parseFormat(given),
+  ),
+  fields: checked(
+    text(
+      'which fields are written, for json and plain, e.g. "%ip% %time_stamp% %cookie_user_id% %data%"; empty is all of them ' +
+        "in json, the usual ones in plain",
+      "",
+    ),
+    (given) => void parseFields(given),
+  ),
   batch: whole("most messages sent at once", 5000, 1, 100_000),
   batch_bytes: size("most bytes sent at once, about", "1MiB", 1024),
   linger: duration("how long to gather messages after a batch that was not full", "20ms"),

@@ -4,6 +4,7 @@
  */
 import { isAddressOrNetwork, isLoopback, parseAddress } from "./address.ts";
 import { type ConfigFile, Document } from "./document.ts";
+import { assertListable, parseFormat } from "./format.ts";
 import { type Config, coreKeys, type Destination, destinationKeys, filterFields, sections, topKeys } from "./keys.ts";
 import type { Path } from "./lines.ts";
 import { suggestion } from "./nearest.ts";
@@ -180,6 +181,7 @@ class ConfigReader {
     const id = String(table.name ?? number);
     const place = table.name === undefined ? `[[destination]] number ${number + 1}` : `[[destination]] "${id}"`;
     const common = this.#readFields(destinationKeys, path, { id, place });
+    this.#checkFields(common, [...path, "fields"], place);
     const options = this.#optionsOf(table.kind, path, place);
     if (options !== undefined) {
       this.#refuseUnknownKeys(path, place, [...Object.keys(destinationKeys), ...Object.keys(options)]);
@@ -198,6 +200,16 @@ class ConfigReader {
     const isWritten = this.origins[`destination.${id}.required`]?.source !== "default";
     if (isWritten || this.problems.length > 0 || typeof kind !== "string") return required;
     return !this.#sources.isBestEffort?.(kind, options);
+  }
+
+  /** Some formats have fields of their own. */
+  #checkFields({ format, fields }: Record<string, unknown>, path: Path, place: string): void {
+    if (typeof format !== "string" || typeof fields !== "string") return;
+    try {
+      assertListable(parseFormat(format), fields);
+    } catch (problem) {
+      this.#refuse(path, `"fields" in ${place} needs ${(problem as TypeError).message}`);
+    }
   }
 
   #readFields(fields: Fields, path: Path, { id, place }: { id: string; place: string }): Record<string, unknown> {

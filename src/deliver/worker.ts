@@ -65,7 +65,11 @@ async function work(job: DestinationJob): Promise<void> {
     reader: new SegmentReader(world, dir, node, cursor.position, mark, { patienceMs: readPatienceMs }),
     cursor,
     mark,
-    selector: { node, wants: filterOf(destination.filter ?? {}), format: formatter(destination.format) },
+    selector: {
+      node,
+      wants: filterOf(destination.filter ?? {}),
+      format: formatter(destination.format, destination.fields),
+    },
     limit: { count: destination.batch, bytes: destination.batch_bytes },
     lingerMs: () => cells.get("waiters") > 0 ? 0 : destination.linger,
     deadlineMs: destination.deadline,

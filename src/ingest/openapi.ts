@@ -119,7 +119,7 @@ function schemaOf(name: string): Json {
   return { type: "string", maxLength: 8192 };
 }
 
-const own = new Set<string>(["peer_ip", "attributes"]);
+const own = new Set<string>(["peer_ip", "attributes", "schema"]);
 const names = outputNames.map(([, name]) => name).filter((name) => !own.has(name));
 const spellings = [...fieldNames.keys()].filter((name) => !(names as string[]).includes(name) && name !== "id");
 

@@ -1,15 +1,61 @@
-/** How a message is written for a destination. A format is chosen by name in the configuration. */
-import { EnvelopeV1 } from "./envelope.ts";
+/** How a message is written for a destination: the one place where `Delivery.body` comes from, whatever the destination. */
+import { assertListable, type ListedName, originalFields, parseFields, parseFormat } from "../config/format.ts";
+import { binaryFormatter } from "./binary.ts";
+import { cloudEventFormatter } from "./cloud_event.ts";
+import { Envelope } from "./envelope.ts";
+import { columnsOf } from "./field_list.ts";
+import { payloadBytes, payloadMember, quoted } from "./json_text.ts";
 import type { Message } from "./message.ts";
+import { plainFormatter } from "./plain.ts";
+import { Slab } from "./slab.ts";
 
-export type Format = "json" | "raw";
+/** Turns messages and their ids into bytes. These may lie in a buffer that others share: don't change or transfer them. */
+export type Formatter = (message: Message, id: string) => Uint8Array;
+
+/** Of plain lines, where nobody says which: those of 2013, and what they left out. */
+const plainFields = `${originalFields} %data%`;
 
 /**
- * Turns messages and their ids into bytes. The bytes may lie in a buffer that others share: don't change or transfer it.
- * `json` is always one line, without its end; `raw` is the payload exactly as it was received.
+ * The formatter of a format and a list of fields as they are written in the configuration; throws a `TypeError` when they cannot
+ * be understood. `raw` is the payload exactly as it was received; all others but `binary` give one line, without its end.
  */
-export function formatter(format: Format): (message: Message, id: string) => Uint8Array {
-  if (format === "raw") return ({ data }) => data;
-  const envelope = new EnvelopeV1();
+export function formatter(format: string, fields = ""): Formatter {
+  const parsed = parseFormat(format);
+  assertListable(parsed, fields);
+  switch (parsed.name) {
+    case "raw":
+      return ({ data }) => data;
+    case "binary":
+      return binaryFormatter();
+    case "cloudevents":
+      return cloudEventFormatter();
+    case "plain":
+      return plainFormatter(parseFields(fields || plainFields), parsed.delimiter);
+    case "json-v2":
+      return envelopeFormatter("v2");
+    case "json":
+      return fields === "" ? envelopeFormatter("v1") : listFormatter(parseFields(fields));
+  }
+}
+
+function envelopeFormatter(version: "v1" | "v2"): Formatter {
+  const envelope = new Envelope(version);
   return (message, id) => envelope.line(message, id);
+}
+
+/** A JSON object of the fields asked for that the message has; its payload, if asked for, always last. */
+function listFormatter(names: readonly ListedName[]): Formatter {
+  const columns = columnsOf(names);
+  const hasPayload = names.includes("data");
+  const slab = new Slab();
+  const nothing = new Uint8Array(0);
+  return (message, id) => {
+    let members = "";
+    for (const { name, json } of columns) {
+      const value = json(message, id);
+      if (value !== undefined) members += `,${quoted(name)}:${value}`;
+    }
+    if (hasPayload) members += payloadMember(message);
+    return slab.object(`{${members.slice(1)}`, hasPayload ? payloadBytes(message) : nothing);
+  };
 }

@@ -25,6 +25,8 @@ export interface Fields {
   tracestate?: string;
   /** What the envelope it came in says besides, as the text of a JSON object: of a CloudEvent, `specversion`, `source` and so on. */
   attributes?: string;
+  /** What the sender says describes the payload: of the V2 envelope. */
+  schema?: string;
 }
 
 /** A message as it was taken. */
@@ -67,7 +69,7 @@ export const fieldNames: ReadonlyMap<string, keyof Fields> = new Map<string, key
   ["tracestate", "tracestate"],
 ]);
 
-/** How each field is called on the way out, in the order of the V1 envelope. */
+/** How each field is called on the way out, in the order of the V1 envelope. A schema, rare as it is, stands before the key. */
 export const outputNames = [
   ["submittedTimestamp", "submitted_timestamp"],
   ["topic", "topic"],
@@ -84,6 +86,7 @@ export const outputNames = [
   ["tracestate", "tracestate"],
   ["attributes", "attributes"],
   ["key", "key"],
+  ["schema", "schema"],
 ] as const;
 
 export const fieldLengthMax = 8192;

@@ -19,7 +19,7 @@ import type { Fields, Message } from "./message.ts";
 const version = 1;
 const hasIdempotency = 1;
 
-/** Tag numbers are for ever; 1–31 are taken or reserved (18 schema, 20 another node's arrival time). */
+/** Tag numbers are for ever; 1–31 are taken or reserved (20 another node's arrival time). */
 const tags = {
   id: 1,
   topic: 2,
@@ -34,6 +34,7 @@ const tags = {
   cookies: 11,
   key: 12,
   submittedTimestamp: 13,
+  schema: 18,
   attributes: 19,
   traceparent: 21,
   tracestate: 22,
@@ -164,6 +165,7 @@ export class EntryWriter {
     this.text(tags.key, fields.key);
     this.text(tags.id, fields.id);
     this.text(tags.cookies, fields.cookies);
+    this.text(tags.schema, fields.schema);
     this.text(tags.traceparent, fields.traceparent);
     this.text(tags.tracestate, fields.tracestate);
     this.text(tags.attributes, fields.attributes);

@@ -2,7 +2,7 @@
 import assert from "node:assert";
 import { CloudEvent, HTTP } from "cloudevents";
 import fc from "fast-check";
-import { EnvelopeV1 } from "../../src/message/envelope.ts";
+import { Envelope } from "../../src/message/envelope.ts";
 import type { Message } from "../../src/message/message.ts";
 import { bytesOf, type Node, openNode, problemIn, textOf } from "./fakes.ts";
 
@@ -134,7 +134,7 @@ Deno.test("an event without data has none, and one of the JSON null has that", a
     ],
   ]);
   assert.equal("subject" in (attributesOf(nothing!) as object), false);
-  const line = textOf(new EnvelopeV1().line(binary!, "i"));
+  const line = textOf(new Envelope("v1").line(binary!, "i"));
   assert.deepEqual(Object.keys(JSON.parse(line)).includes("data"), false);
 });
 
@@ -245,7 +245,7 @@ Deno.test("whatever attributes an event has come back in the V1 envelope", async
     fc.asyncProperty(others, async (attributes) => {
       const body = JSON.stringify({ specversion: "1.0", id: "1", source: "/s", type: "t", ...attributes, data: 1 });
       const [message] = await take({ headers: structured, body });
-      const line = JSON.parse(textOf(new EnvelopeV1().line(message!, "i")));
+      const line = JSON.parse(textOf(new Envelope("v1").line(message!, "i")));
       assert.deepEqual(line.attributes, { specversion: "1.0", source: "/s", ...attributes });
     }),
     { numRuns: 300 },

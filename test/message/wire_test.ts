@@ -105,7 +105,7 @@ Deno.test("a message with a trace of its own does not take the state of the shar
 
 Deno.test("unknown tags are skipped, in what is shared and in a message", () => {
   const entry = entryOf(
-    [...field(18, 1, 2, 3), ...field(2, 0x74), ...field(31)],
+    [...field(30, 1, 2, 3), ...field(2, 0x74), ...field(31)],
     [...field(200, 9), ...field(12, 0x6b), ...field(16, 0x31), ...field(20, 1)],
   );
   assert.deepEqual(decodeEntry(entry), [
