@@ -37,6 +37,8 @@ export class DeadLetters {
   readonly #writer: SegmentWriter;
   /** Positions stored that may come again: those at or after the cursor when we opened. */
   readonly #stored = new Set<Position>();
+  /** What is stored from here on is not in there yet. */
+  #unread: Position | undefined;
   /** The log of the letters is open to its end: on a full disk its last commit may be uncertain for a while. */
   #whole: boolean;
 
@@ -58,12 +60,13 @@ export class DeadLetters {
       report: options.report,
     });
     this.#whole = this.#writer.facts().state === "ready";
-    this.recall(options.cursor);
+    // Not read here: it may fail for want of handles, and a writer that nobody closes would go on beside the next one.
+    this.#unread = options.cursor;
   }
 
   /** Messages from `cursor` on may come again: those that are stored are known then. */
   recall(cursor: Position): void {
-    for (const { position } of this.letters()) if (position >= cursor) this.#stored.add(position);
+    this.#unread = Math.min(cursor, this.#unread ?? cursor) as Position;
   }
 
   get bytes(): number {
@@ -87,9 +90,13 @@ export class DeadLetters {
   }
 
   #lookAgain(): void {
-    if (this.#whole || this.#writer.facts().state !== "ready") return;
-    this.#whole = true;
-    this.recall(0 as Position);
+    if (!this.#whole && this.#writer.facts().state === "ready") {
+      this.#whole = true;
+      this.recall(0 as Position);
+    }
+    if (this.#unread === undefined) return;
+    for (const { position } of this.letters()) if (position >= this.#unread) this.#stored.add(position);
+    this.#unread = undefined;
   }
 
   /** All that is stored, oldest first. */

@@ -52,3 +52,28 @@ Deno.test("P15 a full store refuses, and keeps what it has", async () => {
   await assert.rejects(sim.run(letters.keep([refused(4)], 1)), DeadLettersFull);
   assert.equal([...letters.letters()].length, 1);
 });
+
+Deno.test("P15 a store that cannot be read for want of handles is asked again, and nobody else writes it meanwhile", async () => {
+  for (let n = 1; n <= 40; n++) {
+    const sim = new SimWorld(n);
+    const before = open(sim);
+    // The last commit is the one that nothing proves to be synced: it is copied into a new segment by the next start.
+    for (const position of [2, 3]) await sim.run(before.keep([refused(position)], 1));
+    sim.killProcess();
+    sim.failNth(n, "EMFILE", { kinds: ["create", "open", "list", "syncDir"], persistent: true });
+    let letters: DeadLetters | undefined;
+    const keep = async (position: number) => await (letters ??= open(sim)).keep([refused(position)], 1);
+    await sim.run(keep(4)).catch(() => {});
+    await sim.run(50);
+    sim.heal();
+    // As the pump does it.
+    for (let tries = 0; tries < 20 && !(await sim.run(keep(4).then(() => true, () => false))); tries++) {
+      await sim.run(100);
+    }
+    await sim.run(keep(5));
+    await sim.run(5000);
+    await sim.run(keep(6));
+    sim.cutPower();
+    assert.deepEqual([...open(sim).letters()].map(({ position }) => position), [2, 3, 4, 5, 6], `the ${n}th call`);
+  }
+});
