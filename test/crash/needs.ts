@@ -1,4 +1,4 @@
-/** What a machine must have for a fault to be done to it. */
+/** What a machine must have for a fault to be done to it, or a package to be tried on it. */
 
 /** Commands and the Debian packages that bring them. */
 const packages = {
@@ -7,6 +7,21 @@ const packages = {
   "mkfs.xfs": "xfsprogs",
   xfs_io: "xfsprogs",
   losetup: "util-linux",
+  unshare: "util-linux",
+  "dpkg-deb": "dpkg",
+  debootstrap: "debootstrap",
+  lintian: "lintian",
+  rpm: "rpm",
+  rpmsign: "rpm",
+  rpmlint: "rpmlint",
+  createrepo_c: "createrepo-c",
+  dnf: "dnf",
+  gpg: "gpg",
+  dmg2img: "dmg2img",
+  "7z": "p7zip-full",
+  skopeo: "skopeo",
+  "qemu-aarch64": "qemu-user",
+  "systemd-analyze": "systemd",
 } as const;
 
 export type Command = keyof typeof packages;
