@@ -45,9 +45,11 @@ const firstOwnBit = 24;
 export class KnownNames {
   readonly #byLength: KnownName[][] = [];
 
-  constructor(own: readonly string[]) {
+  /** `more` are fields that this way in alone knows. */
+  constructor(own: readonly string[], more: readonly (keyof Fields)[] = []) {
     own.forEach((name, i) => this.#add(name, "own", 1 << (firstOwnBit + i)));
     for (const [name, field] of fieldNames) this.#add(name, kindOf(field), bitOf(field), field);
+    for (const field of more) this.#add(field, kindOf(field), bitOf(field), field);
     for (const name of reservedNames.keys()) this.#add(name, "reserved", 0);
   }
 

@@ -137,6 +137,10 @@ const schemas: Json = {
       ),
       cookies: { type: ["object", "null"], additionalProperties: { type: "string" } },
       data: { description: "Any JSON; its bytes are kept as they are" },
+      header: {
+        type: "object",
+        description: "Of an envelope, with data beside it and nothing else: the fields stand here, and schema besides",
+      },
     },
   },
   CloudEvent: {

@@ -317,3 +317,86 @@ Deno.test("what is no JSON is never taken, what is taken is JSON", () => {
     { numRuns: 2000 },
   );
 });
+
+const header =
+  '"header":{"topic":"t","env":"e","version":1.0,"key":"k","id":"own","schema":"urn:s","cookies":{"a":"b"}}';
+const headerFields = {
+  topic: "t",
+  env: "e",
+  version: "1.0",
+  key: "k",
+  id: "own",
+  schema: "urn:s",
+  cookies: '{"a":"b"}',
+};
+
+Deno.test("M5.2 of a V2 message the header fills the fields, and the data is verbatim; alone, in arrays and in lines", () => {
+  const data = '{"n":12345678901234567890, "n":1.0 ,"header":{}}';
+  const [first, last] = [`{${header},"data":${data}}`, `{"data":${data} , ${header}}`];
+  for (
+    const [body, form] of [[first, "any"], [`[${first},${last}]`, "any"], [`${first}\n${last}\n`, "lines"]] as const
+  ) {
+    for (const message of parse(body, form)) assert.deepEqual(seen(message), [headerFields, data]);
+  }
+  const spread = first.replace("{", "{\n").replace(',"data":', '\n,\r\n"data":');
+  assert.deepEqual(seen(parse(spread)[0]!), [headerFields, data]);
+});
+
+Deno.test("M5.2 what the server of 2014 wrote is understood: its data is verbatim, and names the type", () => {
+  const data = '{"type":"LogSample","data":"eyJhIjoxfQ==","serializeType":"json"}';
+  const switches = '"notifyError":false,"traceEnable":true,"instructionEnable":false';
+  const body =
+    `{"header":{"version":1.0,"topic":"t","key":"k",${switches}},"data":${data},"traces":null,"instructions":[]}`;
+  assert.deepEqual(seen(parse(body)[0]!), [{ version: "1.0", topic: "t", key: "k", type: "LogSample" }, data]);
+  const typed = body.replace('"topic":"t"', '"topic":"t","type":"own"');
+  assert.deepEqual(seen(parse(typed)[0]!)[0], { version: "1.0", topic: "t", key: "k", type: "own" });
+  const bare = '{"header":{"topic":"t"},"data":[1],"traces":null}';
+  assert.deepEqual(seen(parse(bare)[0]!), [{ topic: "t" }, "[1]"]);
+});
+
+Deno.test("M5.2 what format json-v2 writes can be sent again: the time it was taken becomes the time it was submitted", () => {
+  const taken = '"id":"i","timestamp":1772366400000,"topic":"t","peer_ip":"10.0.0.1"';
+  const [message] = parse(`{"header":{${taken}},"data":1}`);
+  assert.deepEqual(seen(message!), [{ id: "i", topic: "t", submittedTimestamp: "1772366400000" }, "1"]);
+  assert.equal(message!.submittedMs, 1_772_366_400_000);
+  for (
+    const header of [`${taken},"submitted_timestamp":5,"submitted_off":"late"`, `"submitted_timestamp":5,${taken}`]
+  ) {
+    assert.equal(parse(`{"header":{${header}},"data":1}`)[0]!.submittedTimestamp, "5");
+  }
+});
+
+Deno.test("M5.2 a refusal of an envelope names the line and the field in its header", () => {
+  const good = '{"header":{"topic":"t"},"data":1}\n';
+  const found = (header: string, beside = '"data":1') => {
+    const { line, field } = refuse(`${good}{"header":${header},${beside}}\n`, "lines");
+    return [line, field];
+  };
+  assert.deepEqual(found('{"topic":"a b"}'), [2, "header.topic"]);
+  assert.deepEqual(found('{"topic":"t","nope":1}'), [2, "header.nope"]);
+  assert.deepEqual(found('{"topic":"t","ver":1,"version":2}'), [2, "header.version"]);
+  assert.deepEqual(found('{"topic":{}}'), [2, "header.topic"]);
+  assert.deepEqual(found('{"topic":"t","cookies":[]}'), [2, "header.cookies"]);
+  assert.deepEqual(found('{"topic":"t","timestamp":{}}'), [2, "header.submitted_timestamp"]);
+  assert.deepEqual(found("{}", '"data":1,"level":"info"'), [2, "header"]);
+  assert.deepEqual(found("{}", '"data":1,"more":"info"'), [2, "more"]);
+  assert.deepEqual(found("{}", '"data":1,"header":{}'), [2, "header"]);
+  assert.deepEqual(found('"text"'), [2, "header"]);
+});
+
+Deno.test("an object with a header and without data is data, as it always was", () => {
+  for (const body of ['{"header":{"topic":"x"}}', '{"traces":[],"a":1}', '{"header":1,"instructions":2}']) {
+    assert.deepEqual(seen(parse(body)[0]!), [{}, body]);
+  }
+  assert.equal(refuse('{"header":{},"level":"info"}').field, "header");
+});
+
+Deno.test("whatever stands in an envelope, it is taken or refused, and what is taken is its data", () => {
+  const some = fc.record({ header: fc.jsonValue(), data: fc.jsonValue(), traces: fc.jsonValue() }, {
+    requiredKeys: ["data"],
+  });
+  fc.assert(fc.property(some, (value) => {
+    const messages = parsed(JSON.stringify(value), "any", {});
+    if (!isProblem(messages)) assert.equal(textOf(messages[0]!.data), JSON.stringify(value.data));
+  }));
+});
