@@ -3,6 +3,7 @@ import { adaptors } from "../../adaptors/mod.ts";
 import type { Config, Destination } from "../config/keys.ts";
 import type { Change } from "../config/reload.ts";
 import type { Order, Outcome } from "../deliver/control.ts";
+import type { LetterOrder, LetterOutcome } from "../deliver/letter_order.ts";
 import { makeCursors } from "../deliver/cursors.ts";
 import { type Placed, Supervisor } from "../deliver/supervisor.ts";
 import type { IntakeSettings } from "../ingest/thread.ts";
@@ -83,6 +84,9 @@ export class Destinations {
 
   order(name: string, order: Order): Promise<Outcome | undefined> {
     return this.#supervisor.order(name, order);
+  }
+  letters(name: string, order: LetterOrder): Promise<LetterOutcome | undefined> {
+    return this.#supervisor.letters(name, order);
   }
 
   async stop(): Promise<void> {

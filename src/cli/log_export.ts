@@ -4,12 +4,13 @@ import { filterOf } from "../message/filter.ts";
 import { type Formatter, formatter } from "../message/format.ts";
 import type { Message } from "../message/message.ts";
 import { decodeEntry } from "../message/wire.ts";
-import { parentOf, type World } from "../os/world.ts";
-import { dataDirectory, type DirectoryRequest, explained, withDirectory } from "./directory.ts";
+import type { World } from "../os/world.ts";
+import { dataDirectory, type DirectoryRequest, withDirectory } from "./directory.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
 import { type Range, rangeOf, type RangeRequest } from "./range.ts";
+import { openSink } from "./sink.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface ExportRequest extends DirectoryRequest, RangeRequest {
@@ -52,36 +53,6 @@ function formatOf({ format = "json", fields = "" }: ExportRequest): Formatter {
     if (!(problem instanceof TypeError)) throw problem;
     const asked = printable(`--format ${JSON.stringify(format)}${fields && ` --fields ${JSON.stringify(fields)}`}`);
     throw new CommandError(exitCodes.usage, `Cannot do that: ${asked}; expected ${problem.message}`);
-  }
-}
-
-interface Sink {
-  write(bytes: Uint8Array): void;
-  /** What was written is durable after this. */
-  end(): void;
-}
-
-function openSink(terminal: Terminal, path: string | undefined): Sink {
-  if (path === undefined) return { write: (bytes) => terminal.out(bytes), end() {} };
-  const { files } = terminal.world("write");
-  try {
-    const file = files.create(path);
-    let at = 0;
-    return {
-      write(bytes) {
-        file.write(at, bytes);
-        at += bytes.length;
-      },
-      end() {
-        file.sync();
-        file.close();
-        files.syncDir(parentOf(path));
-      },
-    };
-  } catch (problem) {
-    const found = explained(problem, path);
-    const text = `Cannot write into "${printable(path)}": ${(problem as Error).message}`;
-    throw found instanceof CommandError ? new CommandError(found.code, text, { cause: problem }) : problem;
   }
 }
 

@@ -209,6 +209,7 @@ export class RunningNode {
       metrics: () => renderMetrics(this.#facts()),
       ready: () => notReady(this.#table) ?? (this.#pulse.stalled ? stalledText : undefined),
       order: (name, order) => this.#destinations.order(name, order),
+      letters: (name, order) => this.#destinations.letters(name, order),
       reload: () => this.#reloads.reload(),
       tail: logTail({ world, table: this.#table, dir: config.data, node }),
       report: (problem) => journal.say("error", `management: ${problem instanceof Error ? problem.message : problem}`),

@@ -1,6 +1,7 @@
 /** [shell] The command line: which commands there are, what they take, and the exit code they come to. */
 import { Command, CommanderError } from "commander";
 import { addConfig } from "./config.ts";
+import { addDead } from "./dead.ts";
 import { addDestination } from "./destination.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { addConfigurationOptions, requestOf } from "./flags.ts";
@@ -55,6 +56,7 @@ function buildProgram(terminal: Terminal, outcome: Outcome): Command {
   addConfigured(program, terminal, outcome);
   addAsking(program, terminal, outcome);
   addDestination(program, terminal, outcome);
+  addDead(program, terminal, outcome);
   addKey(program, terminal, outcome);
   addLog(program, terminal, outcome);
   return program;

@@ -4,9 +4,10 @@ import { isTransient, type World } from "../os/world.ts";
 import type { Adaptor, Delivery, Result } from "./adaptor.ts";
 import { pauseAfter } from "./backoff.ts";
 import type { Control } from "./control.ts";
-import type { DeadLetters } from "./dead_letters.ts";
 import { type Deadline, deadlineAfter } from "./deadline.ts";
+import type { Letterbox } from "./letterbox.ts";
 import { Refusals } from "./refusals.ts";
+import { Replay } from "./replay.ts";
 import { select, type Selection, type Selector } from "./select.ts";
 
 export interface PumpParts {
@@ -21,8 +22,7 @@ export interface PumpParts {
   readonly deadlineMs: number;
   /** Opens the adaptor; rejects when the destination is not there. */
   readonly open: (signal: AbortSignal) => Promise<Adaptor>;
-  /** Opened when the first message is refused. */
-  readonly deadLetters: () => DeadLetters;
+  readonly deadLetters: Letterbox;
   /** How many of a hundred in a row may be refused before that is the destination's own trouble. */
   readonly refusedMax: number;
   /** What is before it has waited too long for a destination that is not required. */
@@ -44,6 +44,8 @@ export interface PumpWatch {
   obeyed(from: Position): void;
   /** These were refused for good, and are kept as dead letters. */
   dead(refused: Result["refused"]): void;
+  /** So many dead letters were sent again by command, and taken. */
+  retaken(count: number): void;
   /** So many are refused and wait, because too many are. */
   held(count: number): void;
   /** These were given up, all or some of them, because too much waits. */
@@ -51,6 +53,7 @@ export interface PumpWatch {
   lost(text: string): void;
 }
 
+const waitText = "the destination asks to wait";
 const syncEveryMs = 1000;
 const idleEveryMs = 1000;
 const floorEveryMs = 1000;
@@ -60,7 +63,6 @@ const askedMostMs = 300_000;
 export class Pump {
   readonly #parts: PumpParts;
   #adaptor: Adaptor | undefined;
-  #letters: DeadLetters | undefined;
   #syncedAt: number;
   readonly #refusals: Refusals;
   #floor = 0 as Position;
@@ -77,6 +79,7 @@ export class Pump {
   async run(signal: AbortSignal): Promise<void> {
     const { cursor, control } = this.#parts;
     try {
+      await this.#openLetters(signal);
       while (!signal.aborted) {
         // Not one signal of both: Deno 2.7.14 forgets one that nothing but a listener waits for.
         if (cursor.paused) await Promise.race([aborted(signal), aborted(control.arrived)]);
@@ -90,20 +93,56 @@ export class Pump {
     }
   }
 
+  /** Some may be waiting to be sent again, and a crash may have come between them and the counts. */
+  async #openLetters(signal: AbortSignal): Promise<void> {
+    const { deadLetters, watch } = this.#parts;
+    try {
+      await this.#patiently(() => deadLetters.look(), signal);
+    } catch (problem) {
+      watch.trouble(`Cannot open the dead letters: ${reasonOf(problem)}`, 1);
+    }
+  }
+
   /** Delivers from where the cursor stands until `signal` aborts. */
   async #carry(signal: AbortSignal): Promise<void> {
     const { reader, cursor, selector } = this.#parts;
     reader.seek(cursor.position);
+    const replay = this.#replayUntil(signal);
     while (!signal.aborted) {
+      if (replay.isDue) await this.#sendAgain(replay);
+      if (signal.aborted) return;
       const items = await this.#patiently(() => this.#next(), signal);
       if (items === undefined) return;
       if (items.length === 0) {
-        await this.#rest(signal);
+        if (!replay.isDue) await this.#rest(signal);
         continue;
       }
       const selection = select(items, cursor.position, selector);
       await this.#deliver(selection, signal);
       await this.#gather(selection, signal);
+    }
+  }
+
+  #replayUntil(signal: AbortSignal): Replay {
+    const { deadLetters } = this.#parts;
+    const send = async (batch: readonly Delivery[], tries: number) => {
+      const result = await this.#ask(batch, tries, signal);
+      if (result?.again.length === 0) this.#parts.watch.trouble(undefined, 0);
+      else if (result) this.#parts.watch.trouble(result.trouble ?? waitText, tries + 1);
+      return result;
+    };
+    return new Replay({ ...this.#parts, letters: () => deadLetters.found(), send });
+  }
+
+  /** The cursor first: what it would forget in a crash comes again anyway. */
+  async #sendAgain(replay: Replay): Promise<void> {
+    const { cursor, watch } = this.#parts;
+    if (cursor.durable < cursor.position) this.#sync();
+    try {
+      if (cursor.durable === cursor.position) watch.retaken(await replay.step());
+    } catch (problem) {
+      watch.trouble(reasonOf(problem), 1);
+      await this.#pause(1, this.#parts.control.arrived);
     }
   }
 
@@ -150,8 +189,6 @@ export class Pump {
     await this.#letGo();
     const from = cursor.position;
     control.obey(cursor);
-    // What was set aside in an earlier generation is not set aside twice.
-    if (cursor.position < from) this.#letters?.recall(cursor.position);
     watch.obeyed(from);
   }
 
@@ -209,18 +246,32 @@ export class Pump {
 
   /** One try; undefined when nothing is certain. */
   async #trySend(batch: readonly Delivery[], tries: number, signal: AbortSignal): Promise<Result | undefined> {
+    const { cursor, deadLetters, watch } = this.#parts;
+    const answer = await this.#ask(batch, tries, signal);
+    if (answer === undefined) return undefined;
+    try {
+      const result = this.#judged(batch, answer);
+      if (result.refused.length > 0) {
+        await deadLetters.open().keep(result.refused, tries + 1, cursor.generation);
+        watch.dead(result.refused);
+      }
+      await this.#forgetLetters(batch, result);
+      if (result.again.length > 0) watch.trouble(result.trouble ?? waitText, tries + 1);
+      return result;
+    } catch (problem) {
+      await this.#letGo();
+      if (!signal.aborted) watch.trouble(reasonOf(problem), tries + 1);
+      return undefined;
+    }
+  }
+
+  /** What the destination says to a batch; undefined when nothing is certain. */
+  async #ask(batch: readonly Delivery[], tries: number, signal: AbortSignal): Promise<Result | undefined> {
     const { world, deadlineMs, watch } = this.#parts;
     const deadline = deadlineAfter(world.clock, deadlineMs, signal);
     try {
       const adaptor = await this.#opened(deadline);
-      const result = this.#judged(batch, await adaptor.send(batch, deadline.signal));
-      if (result.refused.length > 0) {
-        this.#letters ??= this.#parts.deadLetters();
-        await this.#letters.keep(result.refused, tries + 1);
-        watch.dead(result.refused);
-      }
-      if (result.again.length > 0) watch.trouble(result.trouble ?? "the destination asks to wait", tries + 1);
-      return result;
+      return await adaptor.send(batch, deadline.signal);
     } catch (problem) {
       await this.#letGo();
       if (!signal.aborted) watch.trouble(reasonOf(problem), tries + 1);
@@ -228,6 +279,16 @@ export class Pump {
     } finally {
       deadline.clear();
     }
+  }
+
+  /** A message is taken of which there is a letter: set aside before a crash or a rewind, when the destination was of another mind. */
+  async #forgetLetters(batch: readonly Delivery[], { refused, again }: Result): Promise<void> {
+    const letters = this.#parts.deadLetters.found();
+    if (letters === undefined || letters.count === 0) return;
+    const there = batch.filter(({ position }) => letters.has(position));
+    if (there.length === 0) return;
+    const others = new Set([...again, ...refused.map(({ delivery }) => delivery)]);
+    await letters.forget(there.filter((delivery) => !others.has(delivery)).map(({ position }) => position));
   }
 
   /** Refusals are about the messages as long as they are few; else they are trouble, and nothing becomes a dead letter. */
@@ -275,7 +336,9 @@ export class Pump {
   async #rest(signal: AbortSignal): Promise<void> {
     const { mark, cursor, world } = this.#parts;
     const needsSync = cursor.durable < cursor.position;
-    if (!needsSync && !this.#adaptor?.idle) return await mark.above(cursor.position, signal);
+    // Where there are letters somebody may ask for them.
+    const looks = this.#adaptor?.idle !== undefined || this.#parts.deadLetters.found() !== undefined;
+    if (!needsSync && !looks) return await mark.above(cursor.position, signal);
     const deadline = deadlineAfter(world.clock, idleEveryMs, signal);
     await mark.above(cursor.position, deadline.signal);
     const timeIsUp = deadline.signal.aborted;

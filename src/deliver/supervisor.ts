@@ -4,7 +4,8 @@ import type { Destination } from "../config/keys.ts";
 import { destinationStates, type Table } from "../observe/table.ts";
 import type { World } from "../os/world.ts";
 import { pauseAfter } from "./backoff.ts";
-import type { Order, Outcome, Standing } from "./control.ts";
+import type { Order, Outcome, Refusal, Standing } from "./control.ts";
+import type { LetterOrder, LetterOutcome } from "./letter_order.ts";
 import type { DestinationJob, DestinationNews, DestinationTold } from "./worker.ts";
 
 export interface SupervisorParts {
@@ -24,7 +25,9 @@ const heapMiB = 256;
 const stopMs = 700;
 /** An order interrupts whatever the thread does, so this is long. */
 const orderMs = 10_000;
-const unavailable: Outcome = {
+/** Dead letters are looked through for one, which takes a while where there are many. */
+const lettersMs = 60_000;
+const unavailable: Refusal = {
   refused: "unavailable",
   why: "Its thread does not answer: try again, and see the status whether it was carried out",
 };
@@ -75,13 +78,26 @@ export class Supervisor {
 
   /** Tells a destination what to do; undefined when there is none of that name. */
   async order(name: string, order: Order): Promise<Outcome | undefined> {
-    const running = [...this.#running.values()].find(({ destination }) => destination.name === name);
-    if (running === undefined) return undefined;
-    const outcome = await running.thread.order(order);
+    const outcome = await this.#thread(name)?.order<Outcome>(order, orderMs);
+    if (outcome === undefined) return undefined;
     if (!("refused" in outcome)) {
       this.#parts.report(name, { kind: "notice", text: `${order.do} by command: ${described(outcome)}` });
     }
     return outcome;
+  }
+
+  /** The same for its dead letters. */
+  async letters(name: string, order: LetterOrder): Promise<LetterOutcome | undefined> {
+    const outcome = await this.#thread(name)?.order<LetterOutcome>(order, lettersMs);
+    if (outcome !== undefined && "letters" in outcome) {
+      const text = `${order.do} of dead letters by command: ${outcome.letters}`;
+      this.#parts.report(name, { kind: "notice", text });
+    }
+    return outcome;
+  }
+
+  #thread(name: string): DestinationThread | undefined {
+    return [...this.#running.values()].find(({ destination }) => destination.name === name)?.thread;
   }
 }
 
@@ -100,7 +116,7 @@ class DestinationThread {
   #ended: Promise<void>;
   #orders = 0;
   /** Orders that the thread has not answered yet, by their numbers. */
-  readonly #unanswered = new Map<number, (outcome: Outcome) => void>();
+  readonly #unanswered = new Map<number, (outcome: any) => void>();
 
   constructor(parts: ThreadParts) {
     this.#parts = parts;
@@ -108,21 +124,21 @@ class DestinationThread {
   }
 
   /** Resolves when the thread has carried it out, or cannot. */
-  order(order: Order): Promise<Outcome> {
-    const { promise, resolve } = Promise.withResolvers<Outcome>();
+  order<T>(order: Order | LetterOrder, patienceMs: number): Promise<T | Refusal> {
+    const { promise, resolve } = Promise.withResolvers<T | Refusal>();
     const number = ++this.#orders;
     this.#unanswered.set(number, resolve);
     if (this.#alive) this.#tell({ kind: "order", number, order });
     else this.#answer(number, unavailable);
     const { clock } = this.#parts.world;
-    void clock.sleep(orderMs, this.#stopping.signal).then(() => this.#answer(number, unavailable));
+    void clock.sleep(patienceMs, this.#stopping.signal).then(() => this.#answer(number, unavailable));
     return promise;
   }
 
   #tell(told: DestinationTold): void {
     this.#worker?.postMessage(told);
   }
-  #answer(number: number, outcome: Outcome): void {
+  #answer(number: number, outcome: Outcome | LetterOutcome): void {
     this.#unanswered.get(number)?.(outcome);
     this.#unanswered.delete(number);
   }

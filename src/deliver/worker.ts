@@ -10,10 +10,11 @@ import { filterOf } from "../message/filter.ts";
 import { formatter } from "../message/format.ts";
 import { type DestinationCells, destinationStates, Table } from "../observe/table.ts";
 import { realWorld } from "../os/deno.ts";
-import { join, type World } from "../os/world.ts";
+import type { World } from "../os/world.ts";
 import type { Place } from "./adaptor.ts";
 import { Control, type Order, type Outcome } from "./control.ts";
-import { DeadLetters } from "./dead_letters.ts";
+import { carryOutOnLetters, type LetterOrder, type LetterOutcome } from "./letter_order.ts";
+import { Letterbox } from "./letterbox.ts";
 import { Pump, type PumpWatch } from "./pump.ts";
 
 /** A read that fails may be a cable or a controller: what is not there after a minute is damaged. */
@@ -38,12 +39,12 @@ export type DestinationNews =
   | { readonly kind: "well" }
   | { readonly kind: "notice" | "lost"; readonly text: string }
   /** What came of the order with this number. */
-  | { readonly kind: "obeyed"; readonly number: number; readonly outcome: Outcome }
+  | { readonly kind: "obeyed"; readonly number: number; readonly outcome: Outcome | LetterOutcome }
   | { readonly kind: "stopped" };
 /** What the supervisor says to the thread. */
 export type DestinationTold =
   | { readonly kind: "stop" }
-  | { readonly kind: "order"; readonly number: number; readonly order: Order };
+  | { readonly kind: "order"; readonly number: number; readonly order: Order | LetterOrder };
 
 await work(workerData as DestinationJob);
 
@@ -53,13 +54,23 @@ async function work(job: DestinationJob): Promise<void> {
   const cells = new Table(job.table).destination(job.number);
   const mark = followed(job, cells);
   const control = new Control(world.clock, () => new Timeline(world.files, dir, mark.position));
-  const stop = listened(control);
   // The cursor exists: it was made before the first message was taken. Should it not be readable now, we were there at least.
   const last = cells.get("durable") as Position;
   const cursor = openCursor(world, dir, destination.name, node, { fresh: last, lost: last });
   show(cells, cursor);
   if (cursor.paused) say({ kind: "notice", text: "it is paused by command until it is told to resume" });
-  let dead: DeadLetters | undefined;
+  const deadLetters = new Letterbox({
+    world,
+    dir,
+    destination: destination.name,
+    cursor,
+    node,
+    bytesMax: destination.dead_max,
+    report: (text) => say({ kind: "notice", text: `dead letters: ${text}` }),
+  });
+  const stop = listened((order) =>
+    isForLetters(order) ? carryOutOnLetters(order, () => deadLetters.look(), world.clock) : control.give(order)
+  );
   const pump = new Pump({
     world,
     reader: new SegmentReader(world, dir, node, cursor.position, mark, { patienceMs: readPatienceMs }),
@@ -76,25 +87,34 @@ async function work(job: DestinationJob): Promise<void> {
     open: opener(job, world, cursor),
     refusedMax: destination.refused_max,
     ...(!destination.required && { floor: floorOf(job, world) }),
-    deadLetters: () => dead ??= openDeadLetters(job, world, cursor.position),
+    deadLetters,
     control,
-    watch: watching(cells, cursor, job.nudges),
+    watch: watching(cells, { cursor, deadLetters, waiting: job.nudges }),
   });
   await pump.run(stop);
-  await dead?.close();
+  await deadLetters.close();
   setState(cells, "stopped");
   say({ kind: "stopped" });
 }
 
 /** Passes on what the supervisor says; aborts when it says stop. */
-function listened(control: Control): AbortSignal {
+function listened(give: (order: Order | LetterOrder) => Promise<Outcome | LetterOutcome>): AbortSignal {
   const stop = new AbortController();
   parentPort!.on("message", (told: DestinationTold) => {
     if (told.kind === "stop") return stop.abort();
     const { number, order } = told;
-    void control.give(order).then((outcome) => say({ kind: "obeyed", number, outcome }));
+    const unable = (problem: unknown): Outcome => ({ refused: "unavailable", why: textOf(problem) });
+    void give(order).catch(unable).then((outcome) => say({ kind: "obeyed", number, outcome }));
   });
   return stop.signal;
+}
+
+function isForLetters(order: Order | LetterOrder): order is LetterOrder {
+  return order.do === "list" || order.do === "replay" || order.do === "purge";
+}
+
+function textOf(problem: unknown): string {
+  return problem instanceof Error ? problem.message : String(problem);
 }
 
 function followed({ table, nudges }: DestinationJob, cells: DestinationCells): FollowingWatermark {
@@ -127,15 +147,6 @@ function opener({ destination, outDir }: DestinationJob, world: World, cursor: S
   };
 }
 
-function openDeadLetters({ destination, dir, node }: DestinationJob, world: World, cursor: Position): DeadLetters {
-  return new DeadLetters(world, join(dir, "dead", destination.name), {
-    node,
-    bytesMax: destination.dead_max,
-    cursor,
-    report: (text) => say({ kind: "notice", text: `dead letters: ${text}` }),
-  });
-}
-
 type Shown = ReturnType<typeof openCursor>;
 
 /** What is told to intake while requests wait for this destination: in order, so what is dead is known before it is passed. */
@@ -144,7 +155,13 @@ type Told =
   | { readonly kind: "dead"; readonly position: Position; readonly reason: string }
   | { readonly kind: "skipped"; readonly from: Position; readonly to: Position; readonly reason: string };
 
-function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort): PumpWatch {
+interface Watched {
+  readonly cursor: Shown;
+  readonly deadLetters: Letterbox;
+  readonly waiting: MessagePort;
+}
+
+function watching(cells: DestinationCells, { cursor, deadLetters, waiting }: Watched): PumpWatch {
   const tell = (told: Told) => {
     if (cells.get("waiters") > 0) waiting.postMessage(told);
   };
@@ -166,6 +183,10 @@ function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort):
     dead(refused) {
       for (const { delivery, reason } of refused) tell({ kind: "dead", position: delivery.position, reason });
     },
+    retaken: (count) => {
+      if (count > 0) show(cells, cursor);
+      cells.set("deadBytes", deadLetters.found()?.bytes ?? 0);
+    },
     held: (count) => cells.set("held", count),
     expired(from, to) {
       say({ kind: "lost", text: `messages ${from} to ${to - 1} expired: more than backlog_max waits` });
@@ -175,6 +196,7 @@ function watching(cells: DestinationCells, cursor: Shown, waiting: MessagePort):
     advanced(_selection, { bytes, ms }) {
       tell({ kind: "reached", position: cursor.position });
       show(cells, cursor);
+      cells.set("deadBytes", deadLetters.found()?.bytes ?? 0);
       cells.add("batches", 1);
       cells.add("bytes", bytes);
       cells.add("sendMicros", Math.round(ms * 1000));

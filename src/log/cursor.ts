@@ -13,11 +13,14 @@ export interface CursorState {
   readonly start: Position;
   readonly position: Position;
   readonly counts: Counts;
+  /** So many of those taken were dead letters before. */
+  readonly retaken: number;
   /** By command: nothing is delivered until somebody says so. */
   readonly paused: boolean;
 }
 
 const cursorVersion = 1;
+const retakenAt = 96;
 const flagsAt = 116;
 const cursorBytes = 120;
 const flagPaused = 1;
@@ -42,7 +45,8 @@ export function openCursor(
   const origin = read ? "whole" : state === "new" ? "new" : "damaged";
   if (origin === "damaged") setFileAside(world.files, dir, join(cursors, name));
   const begin = origin === "new" ? places.fresh : places.lost;
-  const from = read ?? { node, generation: 1, start: begin, position: begin, counts: noCounts, paused: false };
+  const from = read ??
+    { node, generation: 1, start: begin, position: begin, counts: noCounts, retaken: 0, paused: false };
   const cursor = new SlotCursor(slots, from, origin);
   // What was read may stand in the cache alone, left by a process whose sync failed: retention must not go by it.
   cursor.sync();
@@ -85,6 +89,9 @@ class SlotCursor implements Cursor {
   get counts(): Counts {
     return this.#state.counts;
   }
+  get retaken(): number {
+    return this.#state.retaken;
+  }
   get generation(): number {
     return this.#state.generation;
   }
@@ -105,9 +112,16 @@ class SlotCursor implements Cursor {
     const counts = added(this.#state.counts, step);
     this.#state = { ...this.#state, position: to, counts };
   }
+  retake(count: number): void {
+    const { counts, retaken } = this.#state;
+    const moved = Math.min(count, counts.dead);
+    const after = { ...counts, dead: counts.dead - moved, taken: counts.taken + moved };
+    this.#state = { ...this.#state, counts: after, retaken: retaken + count };
+    this.sync();
+  }
   restart(at: Position): void {
     const generation = this.#state.generation + 1;
-    this.#state = { ...this.#state, generation, start: at, position: at, counts: noCounts };
+    this.#state = { ...this.#state, generation, start: at, position: at, counts: noCounts, retaken: 0 };
     this.sync();
   }
   pause(paused: boolean): void {
@@ -138,7 +152,8 @@ function encodeCursor(state: CursorState): Uint8Array {
   putWhole(view, 16, state.start);
   putWhole(view, 24, state.position);
   verdicts.forEach((verdict, i) => putWhole(view, 32 + 8 * i, state.counts[verdict]));
-  // 96–111 are reserved for a hint (segment, offset); at 112 stands the number of side cursors: none.
+  putWhole(view, retakenAt, state.retaken);
+  // 104–111 are reserved; at 112 stands the number of side cursors: none.
   view.setUint32(flagsAt, state.paused ? flagPaused : 0, true);
   return bytes;
 }
@@ -153,6 +168,7 @@ function decodeCursor(bytes: Uint8Array): CursorState | undefined {
     start: getWhole(view, 16) as Position,
     position: getWhole(view, 24) as Position,
     counts,
+    retaken: getWhole(view, retakenAt),
     paused: (view.getUint32(flagsAt, true) & flagPaused) !== 0,
   };
 }

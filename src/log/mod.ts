@@ -61,6 +61,10 @@ export interface Cursor {
   readonly durable: Position;
   /** `counts` are those of this step, added. Durable within a second, and before any segment behind it is removed. */
   advance(to: Position, counts: Partial<Counts>): void;
+  /** So many of those taken in this generation were dead letters before, and counted as such. */
+  readonly retaken: number;
+  /** So many dead letters were taken after all: counted so from now on. Durable when it returns. */
+  retake(count: number): void;
   /** By command: nothing is delivered until it is resumed, over restarts. */
   readonly paused: boolean;
   /** By command only: a new generation from `at`, counts from zero. Durable when it returns. */
@@ -103,7 +107,7 @@ export { type SegmentStat, type Stat, stat } from "./stat.ts";
 export { readerOf, type Survey, survey } from "./survey.ts";
 export { Timeline } from "./timeline.ts";
 export { type Counts, type Verdict, verdicts } from "./verdict.ts";
-export { cursorsIn, type Verification, verify } from "./verify.ts";
+export { cursorsIn, deadLettersIn, type Verification, verify } from "./verify.ts";
 export { FollowingWatermark, LocalWatermark, RaisingWatermark } from "./watermark.ts";
 export { LogExhausted, LogFull, LogStopped, SegmentWriter } from "./writer.ts";
 export type { WriterFacts, WriterOptions, WriterState } from "./writer.ts";

@@ -10,6 +10,14 @@ import { mayAdminister, mayRead } from "../access/key.ts";
 import type { KeyRing } from "../access/key_ring.ts";
 import { type Address, formatAddress, isLoopback, parseAddress } from "../config/address.ts";
 import { type Order, orderNames, type Outcome } from "../deliver/control.ts";
+import { type LetterFilter, letterFilterNames } from "../deliver/letter_filter.ts";
+import {
+  letterForms,
+  type LetterOrder,
+  letterOrderNames,
+  type LetterOutcome,
+  type LetterPage,
+} from "../deliver/letter_order.ts";
 import { filterNames } from "../message/filter.ts";
 import type { Clock } from "../os/world.ts";
 import { metricsType } from "./metrics.ts";
@@ -30,6 +38,8 @@ export interface ManagementParts {
   order(destination: string, order: Order): Promise<Outcome | undefined>;
   /** Reads the configuration again. Never rejects. */
   reload(): Promise<ReloadFacts>;
+  /** The same for its dead letters. */
+  letters(destination: string, order: LetterOrder): Promise<LetterOutcome | undefined>;
   readonly tail: TailSource;
   readonly tailLimits?: TailLimits;
   /** Something went wrong while answering. */
@@ -124,6 +134,11 @@ GET /tail?topic=PATTERN   messages as they come in, a line of JSON each; env, le
 POST /destinations/NAME/pause, resume, rewind, skip
                           with Content-Type: application/json; rewind and skip with {"to": POSITION or TIME}
 POST /reload              reads the configuration again, and says what came of it; Content-Type as above
+GET /destinations/NAME/dead
+                          its dead letters, a line of JSON each; ?form=letters with their messages, json or raw the
+                          messages alone; by reason, topic, since, until, position
+POST /destinations/NAME/dead/replay, purge
+                          with Content-Type: application/json; which ones as above, e.g. {"topic": "web.*"}; {} is all
 `;
 const tailsMax = 16;
 const tailTypes: Readonly<Record<TailForm, string>> = { lines: "application/x-ndjson", events: "text/event-stream" };
@@ -152,6 +167,7 @@ export function managementApp(parts: ManagementParts, stop: AbortSignal): Hono {
   });
   routeTail(app, parts, stop);
   routeOrders(app, parts);
+  routeLetters(app, parts);
   app.notFound((context) => context.text("There is no such thing here; GET / lists what there is.\n", 404));
   app.onError((problem, context) => {
     parts.report(problem);
@@ -227,6 +243,71 @@ function isJson({ headers }: Request): boolean {
 
 function notJson(): Response {
   return problem(415, "Send it with Content-Type: application/json");
+}
+
+function routeLetters(app: Hono, { letters, report }: ManagementParts): void {
+  app.get("/destinations/:name/dead", async (context) => {
+    const { name } = context.req.param();
+    const form = context.req.query("form") ?? "heads";
+    if (!isOneOf(letterForms, form)) return problem(400, `Cannot write letters as ${JSON.stringify(form)}`);
+    const given = letterFilterNames.map((key) => [key, context.req.query(key)] as const);
+    const order = { do: "list", form, filter: Object.fromEntries(given.filter(([, value]) => value)) } as const;
+    const first = await letters(name, { ...order, from: 0 });
+    if (first === undefined) return problem(404, `There is no destination ${JSON.stringify(name)}`);
+    if ("refused" in first) return problem(refusals[first.refused], first.why);
+    const type = form === "raw" ? "application/octet-stream" : "application/x-ndjson";
+    if (context.req.method === "HEAD") return context.body(null, 200, { "Content-Type": type });
+    const more = (from: number) => letters(name, { ...order, from });
+    return context.body(streamOf(first as LetterPage, more, report), 200, { "Content-Type": type });
+  });
+  app.post("/destinations/:name/dead/:what", async (context) => {
+    const { name, what } = context.req.param();
+    if (!isOneOf(letterOrderNames, what)) return context.notFound();
+    if (!isJson(context.req.raw)) return notJson();
+    const filter = letterFilterOf(await readSome(context.req.raw, orderBytesMax));
+    if (filter === undefined) {
+      return problem(400, `Expected a JSON object with none but ${letterFilterNames.join(", ")}`);
+    }
+    const outcome = await letters(name, { do: what, filter });
+    if (outcome === undefined) return problem(404, `There is no destination ${JSON.stringify(name)}`);
+    return "refused" in outcome ? problem(refusals[outcome.refused], outcome.why) : context.json({ name, ...outcome });
+  });
+}
+
+/** Page after page, each when the one before has been read. What breaks off is not ended as if it were whole. */
+function streamOf(
+  first: LetterPage,
+  more: (from: number) => Promise<LetterOutcome | undefined>,
+  report: (problem: unknown) => void,
+): ReadableStream<Uint8Array> {
+  let page: LetterPage | undefined = first;
+  return new ReadableStream({
+    async pull(controller) {
+      while (page !== undefined) {
+        const { lines, next } = page;
+        const following = next === undefined ? undefined : await more(next);
+        if (following !== undefined && "refused" in following) {
+          report(new Error(`dead letters: ${following.why}`));
+          return controller.error(new Error(following.why));
+        }
+        page = following as LetterPage | undefined;
+        if (lines.length > 0) return controller.enqueue(lines);
+      }
+      controller.close();
+    },
+  }, { highWaterMark: 0 });
+}
+
+function letterFilterOf(body: string | undefined): LetterFilter | undefined {
+  const given = body?.trim() === "" ? {} : parseObject(body);
+  if (given === undefined) return undefined;
+  const filter: Record<string, string> = {};
+  for (const [key, value] of Object.entries(given)) {
+    const text = Number.isSafeInteger(value) ? String(value) : value;
+    if (!isOneOf(letterFilterNames, key) || typeof text !== "string") return undefined;
+    filter[key] = text;
+  }
+  return filter;
 }
 
 function isOneOf<T extends string>(words: readonly T[], word: string): word is T {

@@ -11,7 +11,8 @@ import {
 } from "../../src/log/mod.ts";
 import type { Adaptor, Delivery, Result } from "../../src/deliver/adaptor.ts";
 import { Control } from "../../src/deliver/control.ts";
-import { DeadLetters } from "../../src/deliver/dead_letters.ts";
+import type { DeadLetters } from "../../src/deliver/dead_letters.ts";
+import { Letterbox } from "../../src/deliver/letterbox.ts";
 import { Pump, type PumpParts } from "../../src/deliver/pump.ts";
 import { encodeEntry } from "../../src/message/wire.ts";
 import type { World } from "../../src/os/world.ts";
@@ -62,6 +63,7 @@ export interface Started {
   readonly cursor: ReturnType<typeof openCursor>;
   readonly troubles: string[];
   readonly dead: () => DeadLetters;
+  readonly deadLetters: Letterbox;
   readonly stop: () => Promise<void>;
   /** Appends messages with these payloads, one entry each, and waits for the commit. */
   put(...payloads: string[]): Promise<void>;
@@ -75,8 +77,8 @@ function floorOf(world: World, bytes: number): () => Position {
 export function start(
   destination: ScriptedDestination,
   options: Partial<Pick<PumpParts, "deadlineMs" | "limit" | "refusedMax">> & { deadMax?: number; budget?: number } = {},
+  sim = new SimWorld(1),
 ): Started {
-  const sim = new SimWorld(1);
   const world = sim.boot();
   const node = claimDirectory(world, "data", "test");
   const mark = new LocalWatermark();
@@ -91,18 +93,13 @@ export function start(
   const from = 0 as Position;
   const cursor = openCursor(world, "data", "one", node, { fresh: from, lost: from });
   const troubles: string[] = [];
-  let letters: DeadLetters | undefined;
-  const dead = () =>
-    letters ??= new DeadLetters(world, "data/dead/one", {
-      node,
-      bytesMax: options.deadMax ?? 1 << 30,
-      cursor: cursor.position,
-      report() {},
-    });
+  const bytesMax = options.deadMax ?? 1 << 30;
+  const deadLetters = new Letterbox({ world, dir: "data", destination: "one", cursor, node, bytesMax, report() {} });
+  const dead = () => deadLetters.open();
   const control = new Control(world.clock, () => new Timeline(world.files, "data", mark.position));
   const pump = new Pump({
     world,
-    reader: new SegmentReader(world, "data", node, from, mark),
+    reader: new SegmentReader(world, "data", node, cursor.position, mark),
     cursor,
     mark,
     selector: { node, wants: ({ level }) => level !== "debug", format: (message) => message.data },
@@ -112,7 +109,7 @@ export function start(
     lingerMs: () => 5,
     deadlineMs: 1000,
     open: () => destination.open(),
-    deadLetters: dead,
+    deadLetters,
     control,
     watch: {
       trouble: (text) => void (text && troubles.push(text)),
@@ -121,6 +118,7 @@ export function start(
       synced() {},
       obeyed() {},
       dead() {},
+      retaken() {},
       held() {},
       expired: (from, to) => void troubles.push(`expired ${from}–${to}`),
       lost: (text) => void troubles.push(text),
@@ -143,5 +141,5 @@ export function start(
     }
     await sim.run(writer.durable());
   };
-  return { sim, destination, writer, control, cursor, troubles, dead, stop, put };
+  return { sim, destination, writer, control, cursor, troubles, dead, deadLetters, stop, put };
 }

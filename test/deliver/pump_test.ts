@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Kept } from "../../src/deliver/letter_index.ts";
 import { type Behaviour, breakOff, ScriptedDestination, start, textOf } from "./node.ts";
 
 Deno.test("P2 P6 messages arrive once and in order when nothing goes wrong", async () => {
@@ -60,8 +61,8 @@ Deno.test("P15 a message refused for good goes to the dead letters, and the rest
   await stop();
   assert.deepEqual(destination.taken, ["a", "c"]);
   assert.deepEqual([cursor.counts.taken, cursor.counts.dead, cursor.position], [2, 1, 3]);
-  const [letter, ...others] = [...dead().letters()];
-  assert.deepEqual([letter!.position, letter!.reason, letter!.tries, others.length], [1, "too large", 1, 0]);
+  const [{ letter }, ...others] = [...dead().letters()] as [Kept];
+  assert.deepEqual([letter.position, letter.reason, letter.tries, others.length], [1, "too large", 1, 0]);
 });
 
 Deno.test("P15 a full store of dead letters pauses the destination and drops nothing", async () => {
@@ -240,5 +241,77 @@ Deno.test("P13 what is within the budget is delivered, though it came while the 
   await sim.run(31_000);
   assert.deepEqual(destination.taken.map((text) => text[0]), [..."abcdefgh"]);
   assert.deepEqual([cursor.counts.taken, cursor.counts.expired], [8, 0]);
+  await stop();
+});
+
+const all = () => true;
+const counted = ({ taken, dead }: { readonly taken: number; readonly dead: number }) => [taken, dead];
+
+Deno.test("M4 P2 dead letters that are asked for are sent again, and are taken or dead as before: every position has one verdict", async () => {
+  const world = { wrong: false };
+  const { sim, destination, cursor, dead, put, stop } = start(refusing(world), { refusedMax: 100 });
+  await put("a", "bad 1", "b", "bad 2");
+  await sim.run(100);
+  assert.deepEqual(counted(cursor.counts), [2, 2]);
+  assert.equal(await sim.run(dead().ask(all)), 2);
+  await sim.run(3000);
+  assert.deepEqual([counted(cursor.counts), [...dead().letters()].map(({ letter }) => letter.tries)], [[2, 2], [2, 2]]);
+  destination.script.length = 0; // from here on it takes everything
+  await sim.run(dead().ask(({ position }) => position === 3));
+  await sim.run(3000);
+  assert.deepEqual(destination.taken, ["a", "b", "bad 2"]);
+  assert.deepEqual([counted(cursor.counts), cursor.position, dead().count], [[3, 1], 4, 1]);
+  await stop();
+});
+
+Deno.test("M4 the log never waits for dead letters that the destination does not take now; they are tried again", async () => {
+  const world = { away: false };
+  const answer: Behaviour = (batch) => {
+    if (!batch.some(({ body }) => textOf(body).startsWith("bad"))) return { refused: [], again: [] };
+    if (world.away) return { refused: [], again: [...batch], trouble: "no such index" };
+    return { refused: batch.map((delivery) => ({ delivery, reason: "no" })), again: [] };
+  };
+  const scripted = new ScriptedDestination(...Array.from({ length: 1000 }, () => answer));
+  const { sim, destination, cursor, dead, troubles, put, stop } = start(scripted, { refusedMax: 100 });
+  await put("bad 1");
+  await sim.run(100);
+  world.away = true;
+  await sim.run(dead().ask(all));
+  await put("a", "b");
+  await sim.run(10_000);
+  await put("c");
+  await sim.run(1000);
+  assert.deepEqual([destination.taken, cursor.position, dead().asked], [["a", "b", "c"], 4, 1]);
+  assert.equal(troubles.at(-1), "no such index");
+  destination.script.length = 0;
+  await sim.run(40_000);
+  assert.deepEqual([destination.taken.at(-1), dead().count, counted(cursor.counts)], ["bad 1", 0, [4, 0]]);
+  await stop();
+});
+
+Deno.test("M4 P2 what was asked for before a start is sent after it", async () => {
+  const world = { wrong: false };
+  const { sim, dead, deadLetters, put, stop } = start(refusing(world), { refusedMax: 100 });
+  await put("bad");
+  await sim.run(100);
+  await sim.run(dead().ask(all));
+  await stop();
+  await sim.run(deadLetters.close());
+  sim.cutPower();
+  const next = start(new ScriptedDestination(), {}, sim);
+  await sim.run(3000);
+  assert.deepEqual([next.destination.taken, counted(next.cursor.counts), next.dead().count], [["bad"], [1, 0], 0]);
+  await next.stop();
+});
+
+Deno.test("M4 P2 a letter of a message that is taken after a rewind is gone", async () => {
+  const world = { wrong: false };
+  const { sim, destination, cursor, control, dead, put, stop } = start(refusing(world), { refusedMax: 100 });
+  await put("a", "bad");
+  await sim.run(100);
+  destination.script.length = 0;
+  await sim.run(control.give({ do: "rewind", to: "0" }));
+  await sim.run(3000);
+  assert.deepEqual([destination.taken, counted(cursor.counts), dead().count], [["a", "a", "bad"], [2, 0], 0]);
   await stop();
 });

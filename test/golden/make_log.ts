@@ -93,7 +93,6 @@ second.cursor.sync();
 const dead = new DeadLetters(second.world, `${dir}/dead/out`, {
   node: second.node,
   bytesMax: 1 << 20,
-  cursor: 0 as Position,
   report: (text) => console.error(text),
 });
 const messages = second.read(1).flatMap((item) => "bytes" in item ? decodeEntry(item.bytes) : []);
@@ -102,7 +101,7 @@ const refused = [2, 3].map((position) => {
   const id = `${second.node}-1-${position}`;
   return { delivery: { id, position: position as Position, message, body: message.data }, reason: "too odd" };
 });
-await sim.run(dead.keep(refused, 1));
+await sim.run(dead.keep(refused, 1, 1));
 await sim.run(dead.close());
 await second.end();
 

@@ -17,6 +17,7 @@ function someParts(more: Partial<ManagementParts> = {}): ManagementParts {
     async *tail() {},
     order: () => Promise.resolve(undefined),
     reload: () => Promise.resolve({ at: 0, ok: true, text: "nothing has changed", needsRestart: [] }),
+    letters: () => Promise.resolve(undefined),
     report: (problem) => assert.fail(problem as Error),
     ...more,
   };

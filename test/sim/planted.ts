@@ -135,15 +135,46 @@ export const planted: readonly Planted[] = [
   },
   {
     name: "dead letters are stored again after a crash",
-    file: "src/deliver/dead_letters.ts",
-    find: "if (position >= cursor) this.#stored.add(position);",
-    replace: "if (position < 0) this.#stored.add(position);",
+    file: "src/deliver/letter_index.ts",
+    find: "    if (place?.number !== number) continue;",
+    replace: "    if (place === undefined) continue;",
   },
   {
     name: "the keeper of dead letters does not wait for the disk",
     file: "src/deliver/dead_letters.ts",
-    find: "    await this.#writer.durable();\n    for",
-    replace: "    for",
+    find: "    await this.#writer.durable();\n    letters.forEach",
+    replace: "    letters.forEach",
+  },
+  {
+    name: "a dead letter goes before it is sent again",
+    file: "src/deliver/replay.ts",
+    find: "    const result = await this.#parts.send(",
+    replace:
+      "    await letters.forget(batch.map(({ letter }) => letter.position));\n    const result = await this.#parts.send(",
+  },
+  {
+    name: "what is refused again counts as taken",
+    file: "src/deliver/replay.ts",
+    find: "!again.has(delivery) && !refused.has(delivery));",
+    replace: "!again.has(delivery));",
+  },
+  {
+    name: "what may have been sent again counts as taken",
+    file: "src/deliver/replay.ts",
+    find: "    if (result === undefined) return this.#later();\n    const again = new Set(result.again);",
+    replace: "    const again = new Set(result?.again);",
+  },
+  {
+    name: "letters that were taken after all are not made good after a crash",
+    file: "src/deliver/dead_letters.ts",
+    find: "      cursor.retake(told.count - cursor.retaken);",
+    replace: "",
+  },
+  {
+    name: "a letter stays when its message is taken after a crash",
+    file: "src/deliver/pump.ts",
+    find: "    if (there.length === 0) return;",
+    replace: "    if (there.length >= 0) return;",
   },
   {
     name: "an entry read from its middle is delivered from its beginning",

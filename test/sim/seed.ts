@@ -17,19 +17,32 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
   const sim = new SimWorld(seed);
   const model = new Model();
   const chance = sim.random;
+  // Where dead letters are sent again there should be some.
+  const refuses = (): boolean => chance() < 0.3 || seed % 6 === 0;
   const weather = {
     breaks: chance() < 0.5 ? 0.1 : 0,
     waits: chance() < 0.3 ? 0.1 : 0,
-    poison: chance() < 0.3 ? "7" : "",
+    poison: refuses() ? "7" : "",
+    relents: seed % 6 === 0 ? 0.5 : 0,
     wrongUntil: seed % 8 === 0 ? 20_000 : 0,
   };
   // A stream of its own, so that the stories of the other seeds stay what they were.
   const operator = seed % 5 === 0 ? chanceOf(seed ^ 0x0b5) : undefined;
   const starving = seed % 7 === 0 ? chanceOf(seed ^ 0xf11e) : undefined;
+  const undertaker = seed % 6 === 0 ? chanceOf(seed ^ 0xdead) : undefined;
   const optional = seed % 9 === 0 ? { name: "two", bytes: 70_000 } : undefined;
   const setupFor = (world: World): Setup => ({ ...common, world, reports: [] });
   const lives = 1 + Math.floor(chance() * 4);
-  const common = { sim, model, weather, destinations: ["one", "two"], operator, optional, lives: lives + 1 };
+  const common = {
+    sim,
+    model,
+    weather,
+    destinations: ["one", "two"],
+    operator,
+    undertaker,
+    optional,
+    lives: lives + 1,
+  };
   for (let i = 0; i < lives; i++) {
     if (starving) takeHandles(sim, starving);
     await oneLife(sim, setupFor(plant(sim.boot())), chance);

@@ -21,6 +21,8 @@ import {
 import type { Adaptor, Delivery, Result } from "../../src/deliver/adaptor.ts";
 import { Control, type Order } from "../../src/deliver/control.ts";
 import { DeadLetters } from "../../src/deliver/dead_letters.ts";
+import type { DeadLetter } from "../../src/deliver/letter.ts";
+import { Letterbox } from "../../src/deliver/letterbox.ts";
 import { Pump } from "../../src/deliver/pump.ts";
 import { encodeEntry } from "../../src/message/wire.ts";
 import type { World } from "../../src/os/world.ts";
@@ -53,6 +55,10 @@ export class Received {
   readonly first: string[] = [];
   readonly seen = new Set<string>();
   copies = 0;
+  /** Their dead letters an operator threw away. */
+  readonly purged = new Set<string>();
+  /** Refused at least once: who is of another mind later takes them after what is later. */
+  readonly refused = new Set<string>();
   readonly #name: string;
   readonly #model: Model;
   readonly #ids = new Map<string, string>();
@@ -91,6 +97,8 @@ export interface Weather {
   readonly waits: number;
   /** Every message whose key ends in this digit is refused for good; "" for none. */
   readonly poison: string;
+  /** Chance that it takes a message now that it refused before. */
+  readonly relents: number;
   /** Until then, monotonic, every message is refused for good: the destination itself is wrong. */
   readonly wrongUntil: number;
 }
@@ -106,11 +114,14 @@ export class FakeDestination implements Adaptor {
     this.#weather = weather;
   }
   async send(batch: readonly Delivery[], signal: AbortSignal): Promise<Result> {
-    const { breaks, waits, poison, wrongUntil } = this.#weather;
+    const { breaks, waits, poison, relents, wrongUntil } = this.#weather;
     await this.#world.clock.sleep(this.#world.random() * 20, signal);
     if (signal.aborted) throw new Error("aborted");
     const wrong = this.#world.clock.elapsed() < wrongUntil;
-    const bad = (delivery: Delivery) => wrong || (poison !== "" && delivery.message.key!.endsWith(poison));
+    const relenting = new Set(relents > 0 ? batch.filter(() => this.#world.random() < relents) : []);
+    const bad = (delivery: Delivery) =>
+      wrong || (poison !== "" && delivery.message.key!.endsWith(poison) && !relenting.has(delivery));
+    if (relents > 0) { for (const { message } of batch.filter(bad)) this.#received.refused.add(message.key!); }
     const cut = Math.floor(this.#world.random() * batch.length);
     const whim = this.#world.random();
     const upTo = whim < breaks + waits ? cut : batch.length;
@@ -131,6 +142,8 @@ export interface Setup {
   readonly reports: string[];
   /** The whims of an operator who pauses, resumes and rewinds; nothing when there is none. */
   readonly operator?: (() => number) | undefined;
+  /** The whims of one who has dead letters sent again, and throws some away. */
+  readonly undertaker?: (() => number) | undefined;
   readonly lives: number;
   /** One that is not required, and may have so much of the log before it. */
   readonly optional?: { readonly name: string; readonly bytes: number } | undefined;
@@ -140,7 +153,13 @@ export interface Setup {
 export class Node {
   readonly writer: SegmentWriter;
   readonly mark = new LocalWatermark();
-  readonly pumps: { name: string; done: Promise<void>; cursor: ReturnType<typeof openCursor>; control: Control }[] = [];
+  readonly pumps: {
+    name: string;
+    done: Promise<void>;
+    cursor: ReturnType<typeof openCursor>;
+    control: Control;
+    letters: Letterbox;
+  }[] = [];
   readonly #setup: Setup;
   readonly #stop = new AbortController();
 
@@ -159,6 +178,7 @@ export class Node {
     void this.#retain();
     void keepSpares(world, dir, { segmentBytes: 65_536, ballastBytes: 65_536 }, this.#stop.signal).catch(() => {});
     if (setup.operator) void this.#operate(setup.operator);
+    if (setup.undertaker) void this.#bury(setup.undertaker);
   }
 
   get position(): Position {
@@ -173,7 +193,10 @@ export class Node {
     const oldest = (this.writer.segments()[0]?.base ?? 0) as Position;
     const cursor = openCursor(world, dir, name, node, { fresh: oldest, lost: oldest });
     const received = model.received(name);
-    let dead: DeadLetters | undefined;
+    const deadLetters = new Letterbox({
+      ...{ world, dir, destination: name, cursor, node, bytesMax: 1 << 30 },
+      report: (text) => reports.push(text),
+    });
     const control = new Control(world.clock, () => new Timeline(world.files, dir, this.mark.position));
     const pump = new Pump({
       world,
@@ -187,18 +210,13 @@ export class Node {
       refusedMax: 50,
       ...(this.#setup.optional?.name === name && { floor: floorOf(world, this.#setup.optional.bytes) }),
       open: () => Promise.resolve(new FakeDestination(world, received, weather)),
-      deadLetters: () =>
-        dead ??= new DeadLetters(world, `${dir}/dead/${name}`, {
-          node,
-          bytesMax: 1 << 30,
-          cursor: cursor.position,
-          report: (text) => reports.push(text),
-        }),
+      deadLetters,
       control,
       watch: {
         trouble() {},
         begun() {},
         dead() {},
+        retaken() {},
         held() {},
         expired() {},
         advanced() {},
@@ -207,7 +225,7 @@ export class Node {
         lost: (text) => reports.push(text),
       },
     });
-    this.pumps.push({ name, cursor, control, done: pump.run(this.#stop.signal).catch(() => {}) });
+    this.pumps.push({ name, cursor, control, letters: deadLetters, done: pump.run(this.#stop.signal).catch(() => {}) });
   }
 
   pauseAll(): void {
@@ -226,6 +244,20 @@ export class Node {
       const to = whim() < 0.3 ? "oldest" : String(Math.floor(cursor.position * (0.5 + whim() / 2)));
       const orders: readonly Order[] = [{ do: "pause" }, { do: "resume" }, { do: "resume" }, { do: "rewind", to }];
       void control.give(orders[Math.floor(whim() * orders.length)]!);
+    }
+  }
+
+  async #bury(whim: () => number): Promise<void> {
+    const { world, model } = this.#setup;
+    while (!this.#stop.signal.aborted) {
+      await world.clock.sleep(whim() * 1500, this.#stop.signal);
+      const { name, letters } = this.pumps[Math.floor(whim() * this.pumps.length)]!;
+      const [throwsAway, share] = [whim() < 0.1, whim()];
+      const chosen = ({ position }: DeadLetter) => (position * 7919) % 100 < share * 100;
+      const { purged } = model.received(name);
+      const bury = (letter: DeadLetter) => chosen(letter) && purged.add(letter.message.key!) !== undefined;
+      // A disk that fails may fail here, too.
+      await (throwsAway ? letters.found()?.purge(bury) : letters.found()?.ask(chosen))?.catch(() => {});
     }
   }
 
@@ -302,12 +334,16 @@ export function check(model: Model, node: Node, setup: Setup): void {
   const newest = [...model.accepted].at(-1);
   for (const { name, cursor } of node.pumps) {
     const received = model.received(name);
-    const dead = new Set(deadKeys(setup, name, node));
+    const letters = deadOf(setup, name, node);
+    const dead = new Set(letters.map(({ message }) => message.key!));
     const optional = name === setup.optional?.name;
-    const missing = [...model.accepted].filter((key) => !received.seen.has(key) && !dead.has(key));
+    const missing = [...model.accepted].filter((key) =>
+      !received.seen.has(key) && !dead.has(key) && !received.purged.has(key)
+    );
     const owed = optional ? missing.filter((key) => key === newest) : missing;
     for (const key of owed) model.violate(`P2 ${name} never got ${key}, which was accepted`);
     checkDead(model, name, dead, setup);
+    if (!optional) checkDeadCount(model, { name, cursor, letters });
     const sum = Object.values(cursor.counts).reduce((a, b) => a + b, 0);
     if (cursor.start + sum !== cursor.position) {
       model.violate(`P2 ${name}: ${cursor.start} + ${sum} ≠ ${cursor.position}`);
@@ -330,14 +366,31 @@ export function checkMark(model: Model, node: Node, { world }: Setup): void {
   }
 }
 
-function deadKeys(setup: Setup, name: string, node: Node): string[] {
+function deadOf(setup: Setup, name: string, node: Node): DeadLetter[] {
   const path = `${dir}/dead/${name}`;
   if (!setup.world.files.exists(path)) return [];
-  const options = { node: node.writer.node, bytesMax: 1 << 30, cursor: 0 as Position, report: () => {} };
-  const letters = new DeadLetters(setup.world, path, options);
-  const keys = [...letters.letters()].map(({ message }) => message.key!);
-  if (new Set(keys).size !== keys.length) setup.model.violate(`P15 ${name} has a dead letter twice`);
-  return keys;
+  const options = { node: node.writer.node, bytesMax: 1 << 30, report: () => {} };
+  const letters = [...new DeadLetters(setup.world, path, options).letters()].map(({ letter }) => letter);
+  if (new Set(letters.map(({ message }) => message.key!)).size !== letters.length) {
+    setup.model.violate(`P15 ${name} has a dead letter twice`);
+  }
+  return letters;
+}
+
+/** What is counted as dead is there to be seen, but for what was thrown away. */
+function checkDeadCount(
+  model: Model,
+  { name, cursor, letters }: Pick<Node["pumps"][number], "name" | "cursor"> & { readonly letters: DeadLetter[] },
+): void {
+  const { generation, start, position, counts } = cursor;
+  const counted =
+    letters.filter((letter) =>
+      letter.generation === generation && letter.position >= start && letter.position < position
+    ).length;
+  const purged = model.received(name).purged.size;
+  if (counted > counts.dead || counted + purged < counts.dead) {
+    model.violate(`P2 ${name} counts ${counts.dead} as dead, and has ${counted} letters of this generation`);
+  }
 }
 
 /** A destination that refuses everything gets half a hundred of dead letters at most, in each life. */
@@ -352,7 +405,8 @@ function checkDead(model: Model, name: string, dead: ReadonlySet<string>, { weat
 function checkOrder(model: Model, name: string, received: Received): void {
   const place = new Map(received.first.map((key, i) => [key, i]));
   for (const order of model.order.values()) {
-    const places = order.map((key) => place.get(key)).filter((at) => at !== undefined);
+    const inTurn = order.filter((key) => !received.refused.has(key));
+    const places = inTurn.map((key) => place.get(key)).filter((at) => at !== undefined);
     if (places.some((at, i) => i > 0 && at < places[i - 1]!)) model.violate(`P6 ${name} got messages out of order`);
   }
 }
