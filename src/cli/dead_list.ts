@@ -26,7 +26,7 @@ interface Row extends Letter {
 const rowsAtOnce = 1000;
 
 export async function listDead(terminal: Terminal, name: string | undefined, request: DeadRequest): Promise<ExitCode> {
-  checkedFilter(terminal, request);
+  checkedFilter(request);
   const source = sourceOf(terminal, request);
   const printer = request.json ? new JsonPrinter(terminal) : new TablePrinter(terminal);
   for (const destination of name === undefined ? await source.names() : [name]) {
@@ -73,7 +73,7 @@ function timeOf(ms: number): string {
 }
 
 export async function showDead(terminal: Terminal, name: string, request: DeadRequest): Promise<ExitCode> {
-  checkedFilter(terminal, request);
+  checkedFilter(request);
   for await (const line of readLines({ status: 200, body: sourceOf(terminal, request).lines(name, "letters") })) {
     terminal.out(request.json ? `${printableJson(line)}\n` : shown(name, line));
     return exitCodes.ok;
@@ -107,7 +107,7 @@ export interface DeadExportRequest extends DeadRequest {
 }
 
 export async function exportDead(terminal: Terminal, name: string, request: DeadExportRequest): Promise<ExitCode> {
-  checkedFilter(terminal, request);
+  checkedFilter(request);
   const source = sourceOf(terminal, request);
   const sink = openSink(terminal, request.output);
   let bytes = 0;

@@ -22,7 +22,7 @@ export interface DeadOrderRequest extends DeadRequest {
 const patienceMs = 70_000;
 
 export async function orderDead(terminal: Terminal, order: DeadOrder, request: DeadOrderRequest): Promise<ExitCode> {
-  checkedFilter(terminal, request);
+  checkedFilter(request);
   const { name, what } = order;
   if (what === "purge" && !request.yes) return await refusePurge(terminal, name, request);
   const moved = request.data === undefined
@@ -65,7 +65,7 @@ async function orderStopped(
   const world = terminal.world("write");
   return await withDirectory(world.files, dir, async () => {
     lock(terminal, dir);
-    const wanted = checkedFilter(terminal, request);
+    const wanted = checkedFilter(request, world.clock.now());
     const letters = openLetters(terminal, dir, name);
     if (letters === undefined) return { letters: 0, left: 0 };
     try {

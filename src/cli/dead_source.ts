@@ -1,7 +1,5 @@
 /** Where the commands find dead letters: at a running server, or in the directory of a stopped one. */
-import type { LetterFilter } from "../deliver/letter_filter.ts";
-import { letterFilterNames } from "../deliver/letter_filter.ts";
-import { lettersThat } from "../deliver/letter_filter.ts";
+import { type LetterFilter, letterFilterNames, lettersThat } from "../deliver/letter_filter.ts";
 import { LetterIndex, lettersAmong, records } from "../deliver/letter_index.ts";
 import { type LetterForm, pageOf } from "../deliver/letter_order.ts";
 import { cursorsIn, deadLettersIn, type Position, readerOf, type Survey, survey } from "../log/mod.ts";
@@ -31,10 +29,10 @@ export function filterIn(request: DeadRequest): LetterFilter {
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
-/** What of it cannot be understood is told before anything is looked at. */
-export function checkedFilter(terminal: Terminal, request: DeadRequest): ReturnType<typeof lettersThat> {
+/** What of it cannot be understood is told before anything is looked at: the time does not matter for that. */
+export function checkedFilter(request: DeadRequest, now = 0): ReturnType<typeof lettersThat> {
   try {
-    return lettersThat(filterIn(request), terminal.world("read").clock.now());
+    return lettersThat(filterIn(request), now);
   } catch (problem) {
     if (!(problem instanceof TypeError)) throw problem;
     throw new CommandError(exitCodes.usage, printable(problem.message));
@@ -68,7 +66,7 @@ function directorySource(terminal: Terminal, request: DeadRequest, data: string)
   return {
     names: () => withDirectory(world.files, dir, () => deadLettersIn(world.files, dir)),
     async *lines(name, form) {
-      const wanted = checkedFilter(terminal, request);
+      const wanted = checkedFilter(request, world.clock.now());
       const letters = await withDirectory(world.files, dir, () => lettersIn(terminal, dir, name));
       for (let from: number | undefined = 0; from !== undefined;) {
         const page = pageOf(letters(from), { wanted, form });

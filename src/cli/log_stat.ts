@@ -25,7 +25,7 @@ function renderStat(found: Stat): string {
     `node ${node ?? "unknown"}, format ${format}, start ${epoch}, ${useOf(holder)}`,
     `log from ${start} to ${end}, ${durable === undefined ? "no durable mark" : `durable mark at ${durable}`}`,
     `${found.segments.length} segments, ${commits} commits, ${messages} messages, ${inBytes(bytes)} on disk`,
-    ...found.dead.map(({ name, messages, bytes }) => `dead letters of ${name}: ${messages}, ${inBytes(bytes)}`),
+    ...found.dead.map(({ name, messages, bytes }) => `dead letters of ${name}: ${messages} records, ${inBytes(bytes)}`),
     ...(quarantine.files > 0 ? [`quarantine: ${quarantine.files} files, ${inBytes(quarantine.bytes)}`] : []),
     "",
     ...inColumns(segmentRows(found), 1),

@@ -1,5 +1,6 @@
 /** `sparkngin log verify`: whether everything that was accepted is still as it was. */
 import { type Finding, type Verification, verify } from "../log/mod.ts";
+import { decodeRecord } from "../deliver/letter.ts";
 import { decodeEntry } from "../message/wire.ts";
 import { dataDirectory, type DirectoryRequest, useOf, withDirectory } from "./directory.ts";
 import { type ExitCode, exitCodes } from "./exit.ts";
@@ -24,7 +25,7 @@ export async function verifyLog(
   let read = 0;
   const found = await withDirectory(files, dir, () =>
     verify(files, dir, {
-      ...(request.deep && { flawOf }),
+      ...(request.deep && { flawOf, letterFlawOf }),
       progress(bytes) {
         read += bytes;
         progress.tell(() => `read ${inBytes(read)}`);
@@ -48,13 +49,22 @@ export function flawOf(bytes: Uint8Array, count: number): string | undefined {
   }
 }
 
+function letterFlawOf(bytes: Uint8Array): string | undefined {
+  try {
+    decodeRecord(bytes);
+    return undefined;
+  } catch (problem) {
+    return problem instanceof Error ? problem.message : String(problem);
+  }
+}
+
 function render(found: Verification, damaged: boolean): string {
   const { node, holder, start, end, totals, dead, findings, lost } = found;
   const { segments, commits, entries, messages, bytes } = totals;
   const lines = [
     `node ${node ?? "unknown"}, log from ${start} to ${end}, ${useOf(holder)}`,
     `${segments} segments, ${commits} commits, ${entries} entries, ${messages} messages, ${inBytes(bytes)} read`,
-    ...Object.entries(dead).map(([name, { messages }]) => `dead letters of ${name}: ${messages}`),
+    ...Object.entries(dead).map(([name, { messages }]) => `dead letters of ${name}: ${messages} records`),
     ...findings.map(renderFinding),
     damaged ? `DAMAGED: ${lost} messages cannot be read any more` : "sound: everything that was accepted can be read",
   ];

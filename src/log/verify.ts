@@ -24,6 +24,8 @@ export interface Verification {
 
 export interface VerifyOptions extends SoundnessOptions {
   readonly known?: Known;
+  /** The same for the records of dead letters. */
+  readonly letterFlawOf?: SoundnessOptions["flawOf"];
 }
 
 /** `files` should be such that cannot be written. Throws `NewerFormat`. */
@@ -35,8 +37,10 @@ export function verify(files: Files, dir: string, options: VerifyOptions = {}): 
   const findings = [...checkNode(files, dir, seen), ...log.findings.all, ...checkCursors(files, cursors, seen)];
   const lost = lostIn(findings);
   const dead: Record<string, Totals> = {};
+  const { flawOf: _, ...others } = options;
+  const ofLetters = { ...others, ...(options.letterFlawOf && { flawOf: options.letterFlawOf }) };
   for (const name of deadLettersIn(files, dir)) {
-    const letters = new Soundness(survey(files, join(dir, "dead", name), seen), `dead/${name}/`, options);
+    const letters = new Soundness(survey(files, join(dir, "dead", name), seen), `dead/${name}/`, ofLetters);
     dead[name] = letters.totals;
     findings.push(...letters.findings.all);
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { KeyRing } from "../../src/access/key_ring.ts";
 import type { Order, Outcome, Standing } from "../../src/deliver/control.ts";
+import type { LetterOrder } from "../../src/deliver/letter_order.ts";
 import type { Position } from "../../src/log/mod.ts";
 import { managementApp, type ManagementParts } from "../../src/observe/management.ts";
 import type { TailFilter } from "../../src/observe/tail.ts";
@@ -50,7 +51,7 @@ Deno.test("P21 /readyz is 503 with the reason while requests would be turned awa
 });
 
 Deno.test("/ lists the endpoints, and each of them exists", async () => {
-  const listed = [...(await (await ask("/")).text()).matchAll(/^GET (\/\w+)/gm)].map(([, path]) => path!);
+  const listed = [...(await (await ask("/")).text()).matchAll(/^GET (\/\w+)\b(?!\/)/gm)].map(([, path]) => path!);
   assert.deepEqual(listed, ["/status", "/metrics", "/livez", "/readyz", "/tail"]);
   for (const path of listed) assert.equal((await ask(path)).status, 200, path);
 });
@@ -149,6 +150,50 @@ async function post(path: string, body = "{}", { outcome = standing as Outcome, 
   return { status: answer.status, type: answer.headers.get("content-type"), body: await answer.text(), orders };
 }
 const json = "application/json";
+
+Deno.test("M4 GET /destinations/NAME/dead streams the dead letters page by page, as they are read", async () => {
+  const asked: LetterOrder[] = [];
+  const letters: ManagementParts["letters"] = (name, order) => {
+    asked.push(order);
+    if (name !== "es") return Promise.resolve(undefined);
+    const from = (order as { from: number }).from;
+    const lines = new TextEncoder().encode(from === 2 ? "" : `{"position":${from}}\n`);
+    return Promise.resolve({ lines, next: from < 3 ? from + 1 : undefined });
+  };
+  const answer = await ask("/destinations/es/dead?topic=web.*&since=2h", { letters });
+  assert.equal(answer.headers.get("content-type"), "application/x-ndjson");
+  assert.equal(await answer.text(), '{"position":0}\n{"position":1}\n{"position":3}\n');
+  assert.deepEqual(asked[1], { do: "list", form: "heads", filter: { topic: "web.*", since: "2h" }, from: 1 });
+  assert.equal((await ask("/destinations/bus/dead", { letters })).status, 404);
+  assert.equal((await ask("/destinations/es/dead?form=xml", { letters })).status, 400);
+  const breaks: ManagementParts["letters"] = (name, order) =>
+    (order as { from: number }).from === 0
+      ? letters(name, order)
+      : Promise.resolve({ refused: "unavailable", why: "its thread does not answer" });
+  const reports: unknown[] = [];
+  const broken = await ask("/destinations/es/dead", { letters: breaks, report: (problem) => reports.push(problem) });
+  await assert.rejects(broken.text());
+  assert.equal(reports.length, 1);
+});
+
+Deno.test("M4 POST /destinations/NAME/dead/replay and purge give orders for those that are wanted, as JSON only", async () => {
+  const asked: LetterOrder[] = [];
+  const letters: ManagementParts["letters"] = (_name, order) => {
+    asked.push(order);
+    return Promise.resolve({ letters: 2, left: 5 });
+  };
+  const post = (what: string, body: string, type = "application/json") =>
+    ask(`/destinations/es/dead/${what}`, { letters }, { method: "POST", body, headers: { "Content-Type": type } });
+  const answer = await post("replay", '{"reason":"mapper","position":7}');
+  assert.deepEqual([answer.status, await answer.json()], [200, { name: "es", letters: 2, left: 5 }]);
+  assert.deepEqual(asked, [{ do: "replay", filter: { reason: "mapper", position: "7" } }]);
+  assert.equal((await post("purge", "{}")).status, 200);
+  assert.equal((await post("purge", '{"topics":"a"}')).status, 400);
+  assert.equal((await post("purge", "[]")).status, 400);
+  assert.equal((await post("purge", "{}", "text/plain")).status, 415);
+  assert.equal((await post("bury", "{}")).status, 404);
+  assert.equal(asked.length, 2);
+});
 
 Deno.test("M3.2 POST /destinations/NAME/… gives an order and answers how the destination stands", async () => {
   const { status, body, orders } = await post("/destinations/bus/pause");

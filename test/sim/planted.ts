@@ -161,8 +161,9 @@ export const planted: readonly Planted[] = [
   {
     name: "what may have been sent again counts as taken",
     file: "src/deliver/replay.ts",
-    find: "    if (result === undefined) return this.#later();\n    const again = new Set(result.again);",
-    replace: "    const again = new Set(result?.again);",
+    find: "    if (result === undefined) return this.#later();",
+    replace:
+      "    if (result === undefined) return void (await letters.take(batch.map(({ letter }) => letter), this.#parts.cursor)) ?? 0;",
   },
   {
     name: "letters that were taken after all are not made good after a crash",
