@@ -2,9 +2,6 @@
 import { type Files, join, type OpenFile } from "../../src/os/world.ts";
 import { dirsOf, openName } from "./path.ts";
 
-const lineFeed = 10;
-const stepBytes = 65_536;
-
 /** The files' content must be durable before. Returns the names they got. */
 export function finishAll(files: Files, dir: string, names: readonly string[]): string[] {
   const dirs = new Set<string>();
@@ -20,7 +17,7 @@ export function finishAll(files: Files, dir: string, names: readonly string[]): 
 
 /** The name itself unless it is taken, for no file is ever replaced: then with a number, e.g. when messages come again by command. */
 export function freeName(name: string, taken: (name: string) => boolean): string {
-  const end = name.lastIndexOf(".");
+  const end = /\.[^./]+(\.gz|\.zst)?$/.exec(name)?.index ?? name.length;
   let free = name;
   for (let copy = 2; taken(free); copy++) free = `${name.slice(0, end)}.${copy}${name.slice(end)}`;
   return free;
@@ -49,11 +46,16 @@ export function finishLeft(
   finishAll(files, dir, whole);
 }
 
-/** Without a ledger: keeps whole lines, so that nothing is lost but some may come twice. */
-export function finishUnknown(files: Files, dir: string, names: readonly string[]): void {
+/** Without a ledger: keeps what is whole, so that nothing is lost but some may come twice. */
+export function finishUnknown(
+  files: Files,
+  dir: string,
+  names: readonly string[],
+  wholeOf: (file: OpenFile) => number,
+): void {
   const whole: string[] = [];
   for (const name of names) {
-    if (cut(files, join(dir, openName(name)), endOfLastLine) > 0) whole.push(name);
+    if (cut(files, join(dir, openName(name)), wholeOf) > 0) whole.push(name);
     else removeEmpty(files, dir, name);
   }
   finishAll(files, dir, whole);
@@ -80,15 +82,4 @@ function cut(files: Files, path: string, end: (file: OpenFile) => number): numbe
   } finally {
     file.close();
   }
-}
-
-function endOfLastLine(file: OpenFile): number {
-  for (let end = file.size(); end > 0;) {
-    const start = Math.max(0, end - stepBytes);
-    const bytes = new Uint8Array(end - start);
-    const found = bytes.subarray(0, file.read(start, bytes)).lastIndexOf(lineFeed);
-    if (found >= 0) return start + found + 1;
-    end = start;
-  }
-  return 0;
 }

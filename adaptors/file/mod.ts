@@ -3,8 +3,9 @@
  * in the files once, crash or not (`open.ts` says why).
  */
 import { adaptor, type Place } from "../../src/deliver/adaptor.ts";
-import { checked, duration, optional, size, text } from "../../src/config/options.ts";
+import { checked, choice, duration, optional, size, text } from "../../src/config/options.ts";
 import { join } from "../../src/os/world.ts";
+import { compressions, endings, packingOf } from "./member.ts";
 import { Output } from "./output.ts";
 import { Template } from "./path.ts";
 
@@ -22,17 +23,19 @@ export default adaptor({
       (given) => void new Template(given),
     ),
     suffix: checked(text('what file names end in; use ".log" with format raw', ".ndjson"), assertSuffix),
+    compression: choice("how files are compressed; .gz or .zst follows the suffix then", compressions, "none"),
     roll_bytes: size("a file is finished when it has this many bytes", "64MiB", 1),
     keep: duration('finished files are removed when this old; "0s" keeps them for ever', "7d"),
     keep_max: size("the oldest finished files are removed beyond this many bytes; 0 is no limit", "1GiB"),
   },
 
-  async open({ dir = "", template, suffix, roll_bytes, keep, keep_max }, place, signal) {
+  async open({ dir = "", template, suffix, compression, roll_bytes, keep, keep_max }, place, signal) {
     signal.throwIfAborted();
     return new Output({
       dir: directoryOf(dir, place),
       template: new Template(template),
-      suffix,
+      suffix: suffix + endings[compression],
+      packing: packingOf(compression),
       rollBytes: roll_bytes,
       keepMs: keep,
       keepBytes: keep_max,

@@ -19,14 +19,22 @@ import type { Place } from "../../src/deliver/adaptor.ts";
 import { codeOf, type Files, join, type World } from "../../src/os/world.ts";
 import { finishLeft, finishUnknown, freeName } from "./finish.ts";
 import { Ledger, readLedger } from "./ledger.ts";
+import type { Packing } from "./member.ts";
 import { openName, type Template } from "./path.ts";
 import { namesBelow } from "./retention.ts";
 import { ledgerName, type LedgerState } from "./wire.ts";
 
+/** How our files are called, and what is in them. */
+export interface Names {
+  readonly matcher: RegExp;
+  readonly template: Template;
+  readonly packing: Packing;
+}
+
 /** Locks end with the process, so a directory stays ours when the adaptor is closed and opened again. */
 const ours = new WeakMap<World, Set<string>>();
 
-export function openLedger(dir: string, place: Place, names: { matcher: RegExp; template: Template }): Ledger {
+export function openLedger(dir: string, place: Place, names: Names): Ledger {
   const { files } = place.world;
   makeDurable(files, dir);
   own(dir, place);
@@ -82,7 +90,7 @@ function assertOwner(dir: string, found: LedgerState, { destination }: Place): v
 function adoptUnknown(
   dir: string,
   { world, notice }: Place,
-  { matcher, template }: { matcher: RegExp; template: Template },
+  { matcher, template, packing }: Names,
   found: "none" | "damaged",
 ): void {
   const { files } = world;
@@ -90,7 +98,7 @@ function adoptUnknown(
     .filter((path) => path.endsWith(openName("")))
     .map((path) => path.slice(0, -openName("").length))
     .filter((name) => matcher.test(name));
-  finishUnknown(files, dir, unfinished);
+  finishUnknown(files, dir, unfinished, packing.wholeOf);
   const path = join(dir, ledgerName);
   if (found === "damaged") files.rename(path, freeName(`${path}.damaged`, (name) => files.exists(name)));
   if (found === "none" && unfinished.length === 0) return;

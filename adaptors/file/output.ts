@@ -5,6 +5,7 @@ import { join } from "../../src/os/world.ts";
 import { finishAll, freeName } from "./finish.ts";
 import type { Ledger } from "./ledger.ts";
 import { openLedger } from "./open.ts";
+import type { Packing } from "./member.ts";
 import { Handles, Part } from "./part.ts";
 import { dirsOf, hourMs, hourOf, nameOf, openName, type Template } from "./path.ts";
 import { type Limits, Retention } from "./retention.ts";
@@ -18,7 +19,9 @@ const none: Result = { refused: [], again: [] };
 export interface OutputSettings extends Limits {
   readonly dir: string;
   readonly template: Template;
+  /** Of all that a name ends in. */
   readonly suffix: string;
+  readonly packing: Packing;
   readonly rollBytes: number;
 }
 
@@ -37,12 +40,12 @@ export class Output implements Adaptor {
 
   /** Finishes what an earlier run left, so it may take a while. */
   constructor(settings: OutputSettings, place: Place) {
-    const { dir, template, suffix } = settings;
+    const { dir, template, suffix, packing } = settings;
     const matcher = template.matcher(suffix);
     const { files } = place.world;
     this.#settings = settings;
     this.#place = place;
-    this.#ledger = openLedger(dir, place, { matcher, template });
+    this.#ledger = openLedger(dir, place, { matcher, template, packing });
     this.#handles = new Handles(files, dir, handlesMax);
     this.#retention = new Retention(files, dir, { matcher, depth: template.depth }, settings);
   }
@@ -114,10 +117,10 @@ export class Output implements Adaptor {
     return part;
   }
   #newPart(message: Message, position: number): Part {
-    const { template, suffix, dir } = this.#settings;
+    const { template, suffix, dir, packing } = this.#settings;
     const { files } = this.#place.world;
     const taken = (name: string) => files.exists(join(dir, name)) || files.exists(join(dir, openName(name)));
-    return new Part(freeName(nameOf(template.stem(message), position, suffix), taken), hourOf(message));
+    return new Part(freeName(nameOf(template.stem(message), position, suffix), taken), hourOf(message), packing);
   }
 
   #write(parts: ReadonlySet<Part>): void {
@@ -149,7 +152,7 @@ export class Output implements Adaptor {
 
   #append(part: Part): void {
     const file = this.#handles.of(part);
-    file.write(part.length, part.lines());
+    file.write(part.length, part.packed);
     file.sync();
   }
 

@@ -1,5 +1,6 @@
 /** A file that is still being written, and the handles for writing. */
 import { type Files, join, type OpenFile } from "../../src/os/world.ts";
+import type { Packing } from "./member.ts";
 import { openName } from "./path.ts";
 
 const lineFeed = 10;
@@ -13,10 +14,13 @@ export class Part {
   created = false;
   #lines: Uint8Array[] = [];
   #bytes = 0;
+  readonly #packing: Packing;
+  #packed: Uint8Array | undefined;
 
-  constructor(name: string, hour: number) {
+  constructor(name: string, hour: number, packing: Packing) {
     this.name = name;
     this.hour = hour;
+    this.#packing = packing;
   }
   add(body: Uint8Array): void {
     this.#lines.push(body);
@@ -24,10 +28,14 @@ export class Part {
   }
   /** How long the file will be with what was added. */
   get nextLength(): number {
-    return this.length + this.#bytes;
+    return this.length + this.packed.length;
   }
-  /** What was added, each with its line end. */
-  lines(): Uint8Array {
+  /** What was added, as it stands in the file. */
+  get packed(): Uint8Array {
+    return this.#packed ??= this.#packing.pack(this.#joined());
+  }
+  /** Each with its line end. */
+  #joined(): Uint8Array {
     const lines = new Uint8Array(this.#bytes);
     let at = 0;
     for (const line of this.#lines) {
@@ -42,6 +50,7 @@ export class Part {
     this.length = this.nextLength;
     this.#lines = [];
     this.#bytes = 0;
+    this.#packed = undefined;
   }
 }
 

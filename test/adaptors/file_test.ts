@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { crc32 } from "node:zlib";
+import { crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
 import file from "../../adaptors/file/mod.ts";
+import { compressions } from "../../adaptors/file/member.ts";
 import { safePart, Template } from "../../adaptors/file/path.ts";
 import { excess, type Finished } from "../../adaptors/file/retention.ts";
 import { decodeLedger, encodeState, encodeStep, ledgerName } from "../../adaptors/file/wire.ts";
@@ -48,7 +49,23 @@ const lines = (first: number, count: number, fields: Partial<Message> = {}) =>
 
 const isLine = (path: string) => !path.includes(ledgerName);
 const paths = (world: SimWorld) => world.filesUnder(dir).filter(isLine).map((path) => path.slice(dir.length + 1));
-const content = (world: SimWorld, path: string) => new TextDecoder().decode(world.fileBytes(`${dir}/${path}`));
+const content = (world: SimWorld, path: string) =>
+  new TextDecoder().decode(unpacked(path, world.fileBytes(`${dir}/${path}`)));
+
+/** What a reader of such files sees, who must be able to read them to the end. */
+function unpacked(path: string, bytes: Uint8Array): Uint8Array {
+  if (/\.gz(\.open)?$/.test(path)) return bytes.length === 0 ? bytes : gunzipSync(bytes);
+  if (!/\.zst(\.open)?$/.test(path)) return bytes;
+  // The decoder of node:zlib stops after one frame.
+  const found: number[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(8, true);
+    assert.ok(at + 12 + length <= bytes.length, `${path} ends in half a frame`);
+    found.push(...zstdDecompressSync(bytes.subarray(at + 12, at + 12 + length)));
+    at += 12 + length;
+  }
+  return new Uint8Array(found);
+}
 /** What is in the files, in the order of their first positions. */
 function allLines(world: SimWorld, among: (path: string) => boolean = () => true): string[] {
   const position = (path: string) => /-(\d{20})/.exec(path)![1]!;
@@ -232,6 +249,47 @@ Deno.test("P9 without its ledger nothing is lost: whole lines are kept, and come
   }
 });
 
+Deno.test("P9 without its ledger nothing is lost of compressed files either, and each can be read to its end", async () => {
+  for (const compression of ["gzip", "zstd"]) {
+    const world = new SimWorld(1);
+    const options = { compression };
+    const first = await open(world.boot(), { options });
+    await first.send(lines(0, 3), never());
+    await first.send(lines(3, 2), never());
+    const path = paths(world)[0]!;
+    const whole = world.fileBytes(`${dir}/${path}`).slice();
+    for (let cut = 0; cut <= whole.length; cut++) {
+      const torn = new SimWorld(1);
+      torn.files.makeDir(`${dir}/web/2026-03-01`);
+      torn.writeFile(`${dir}/${path}`, whole.subarray(0, cut));
+      await (await open(torn.boot(), { options })).close();
+      const found = allLines(torn);
+      assert.deepEqual(found, asWritten(lines(0, cut === whole.length ? 5 : found.length)), `${compression} at ${cut}`);
+      assert.ok([0, 3, 5].includes(found.length));
+    }
+    // The last member is as long as it should be, and not what was written.
+    const garbled = new SimWorld(1);
+    garbled.files.makeDir(`${dir}/web/2026-03-01`);
+    garbled.writeFile(`${dir}/${path}`, whole.map((byte, at) => at >= whole.length - 9 ? 0 : byte));
+    await (await open(garbled.boot(), { options })).close();
+    assert.deepEqual(allLines(garbled), asWritten(lines(0, 3)));
+  }
+});
+
+Deno.test("M4 4.3 a compressed file is called so, and a copy of it, too", async () => {
+  const world = new SimWorld(1);
+  for (const generation of [1, 2]) {
+    const adaptor = await open(world.boot(), { generation, options: { compression: "gzip" } });
+    await adaptor.send(lines(0, 3), never());
+    await adaptor.close();
+    world.killProcess();
+  }
+  assert.deepEqual(paths(world), [
+    "web/2026-03-01/12-00000000000000000000.2.ndjson.gz",
+    "web/2026-03-01/12-00000000000000000000.ndjson.gz",
+  ]);
+});
+
 Deno.test("P8 no flipped byte of the ledger loses a message or brings a wrong one", async () => {
   const begin = async () => {
     const world = new SimWorld(1);
@@ -316,18 +374,21 @@ class MiniPump {
   readonly #world: SimWorld;
   readonly #messages: readonly Delivery[];
   readonly #random: () => number;
+  readonly #compression: string;
 
-  constructor(world: SimWorld, messages: readonly Delivery[], random: () => number) {
+  constructor(world: SimWorld, messages: readonly Delivery[], random: () => number, compression = "none") {
     this.#world = world;
     this.#messages = messages;
     this.#random = random;
+    this.#compression = compression;
   }
   /** Until everything is sent and the adaptor closed, or the machine stops. */
   async run(program: World): Promise<void> {
     for (;;) {
       let adaptor: Adaptor | undefined;
       try {
-        adaptor = await open(program, { position: this.cursor, options: { roll_bytes: 5000 } });
+        const options = { roll_bytes: 5000, compression: this.#compression };
+        adaptor = await open(program, { position: this.cursor, options });
         await this.#sendAll(adaptor);
         return await adaptor.close();
       } catch (problem) {
@@ -374,7 +435,7 @@ Deno.test("P2 P7 power cuts, kills and disk errors at any moment: each message i
     const world = new SimWorld(seed);
     const random = chance(seed + 1_000_000);
     const messages = someMessages(random);
-    const pump = new MiniPump(world, messages, random);
+    const pump = new MiniPump(world, messages, random, compressions[seed % 3]);
     for (let life = 0; life < 6; life++) {
       const program = world.boot();
       world.stopAt(1 + pick(random, 120));
@@ -397,7 +458,7 @@ Deno.test("P2 whichever call fails, with whatever error, once: each message is i
       const world = new SimWorld(n);
       const random = chance(n);
       const messages = someMessages(random);
-      const pump = new MiniPump(world, messages, random);
+      const pump = new MiniPump(world, messages, random, compressions[n % 3]);
       world.failNth(n, code, { short: n % 2 === 0 });
       await pump.run(world);
       fired = !world.faultsPending;
