@@ -25,6 +25,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   log: ["log", "os", "config"],
   access: ["access", "message", "os", "config"],
   ingest: ["ingest", "access", "message", "log", "os", "config", "observe"],
+  send: ["send", "os", "config"],
   deliver: ["deliver", "message", "log", "os", "config"],
   observe: ["observe", "log", "os", "config", "message"],
   adaptors: ["adaptors", "deliver", "message", "log", "os", "config"],

@@ -7,6 +7,7 @@ import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { addConfigurationOptions, requestOf } from "./flags.ts";
 import { addKey } from "./key.ts";
 import { addLog, type Outcome } from "./log.ts";
+import { addSend } from "./send.ts";
 import { realTerminal, type Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -59,6 +60,7 @@ function buildProgram(terminal: Terminal, outcome: Outcome): Command {
   addDead(program, terminal, outcome);
   addKey(program, terminal, outcome);
   addLog(program, terminal, outcome);
+  addSend(program, terminal, outcome);
   return program;
 }
 

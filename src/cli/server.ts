@@ -5,13 +5,23 @@ import { printable } from "./printable.ts";
 import type { Answer, Terminal } from "./terminal.ts";
 
 export const usualUrl = "http://127.0.0.1:8081";
+export const usualIntakeUrl = "http://127.0.0.1:8080";
 
 /** Where `path` is on the server named on the command line, else in the environment, else the usual one. */
 export function serverUrl(terminal: Terminal, named: string | undefined, path: string): URL {
-  const given = named ?? (terminal.env.SPARKNGIN_URL || usualUrl);
+  return pathOn(named ?? (terminal.env.SPARKNGIN_URL || usualUrl), path, usualUrl);
+}
+
+/** Where messages go: the intake's address, which may have a root behind it, or the endpoint itself. */
+export function intakeUrl({ env }: Terminal, named: string | undefined): URL {
+  const given = named ?? (env.SPARKNGIN_SEND_URL || env.SPARKNGIN_URL || usualIntakeUrl);
+  return pathOn(given.replace(/\/log\/*$/, ""), "log", usualIntakeUrl);
+}
+
+function pathOn(given: string, path: string, example: string): URL {
   const base = (given.includes("://") ? given : `http://${given}`).replace(/\/+$/, "");
   if (!/^https?:\/\//.test(base) || !URL.canParse(`${base}/${path}`)) {
-    throw new CommandError(exitCodes.usage, `Cannot use the address "${printable(given)}": write it like ${usualUrl}`);
+    throw new CommandError(exitCodes.usage, `Cannot use the address "${printable(given)}": write it like ${example}`);
   }
   return new URL(`${base}/${path}`);
 }
@@ -61,7 +71,7 @@ async function reach(url: URL, get: () => Promise<Answer>): Promise<Answer> {
   }
 }
 
-function whyNot(problem: unknown): string {
+export function whyNot(problem: unknown): string {
   const code = codeOf(problem);
   if (code === "ECONNREFUSED") return "nothing listens there; is sparkngin running?";
   if (code === "ENOTFOUND") return "there is no such host";

@@ -21,8 +21,24 @@ export interface Terminal {
   world(to: "read" | "write"): World;
   /** Resolves when the head of the answer is there; rejects when nobody answers. */
   get(url: URL, signal?: AbortSignal): Promise<Answer>;
+  /** Calls when the user or the system asks to stop; what it gives ends that. */
+  onSignal(act: () => void): () => void;
+  /** Standard input, in blocks. */
+  stdin(): AsyncIterable<Uint8Array>;
+  /** Posts messages, over connections that stay open; resolves with the whole answer. */
+  send(url: URL, posting: Posting, signal?: AbortSignal): Promise<Posted>;
   /** The same, with a body of JSON. */
   post(url: URL, json: string, signal?: AbortSignal): Promise<Answer>;
+}
+export interface Posting {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+export interface Posted {
+  readonly status: number;
+  /** By name in small letters. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly text: string;
 }
 export interface Answer {
   readonly status: number;
@@ -44,6 +60,9 @@ export function realTerminal(): Terminal {
     listDir: (path) => [...Deno.readDirSync(path)].map(({ name }) => name),
     world: (to) => to === "read" ? readOnly(realWorld()) : realWorld(),
     get: (url, signal) => ask(url, { method: "GET", signal }),
+    onSignal: listenForStop,
+    stdin: () => Deno.stdin.readable,
+    send: openPosting(),
     post: (url, json, signal) => ask(url, { method: "POST", body: json, signal }),
   };
 }
@@ -80,4 +99,35 @@ async function ask(url: URL, { method, body, signal }: Asking): Promise<Answer> 
     request.on("error", reject);
     request.end(body);
   });
+}
+
+/** As `ask`, for many requests to one server. */
+function openPosting(): Terminal["send"] {
+  let agent: import("node:http").Agent | undefined;
+  return async (url, { headers, body }, signal) => {
+    const http = url.protocol === "https:" ? await import("node:https") : await import("node:http");
+    agent ??= new http.Agent({ keepAlive: true });
+    return await new Promise((resolve, reject) => {
+      const options = { method: "POST", headers: { ...headers, "content-length": body.length }, agent, signal };
+      const request = http.request(url, options, (answer) => {
+        const parts: Uint8Array[] = [];
+        answer.on("data", (part) => parts.push(part));
+        answer.on("error", reject);
+        answer.on("end", () => {
+          const text = parts.map((part) => new TextDecoder().decode(part)).join("");
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers as Posted["headers"], text });
+        });
+      });
+      request.on("error", reject);
+      request.end(body);
+    });
+  };
+}
+
+function listenForStop(act: () => void): () => void {
+  const signals = Deno.build.os === "windows" ? ["SIGINT" as const] : ["SIGINT" as const, "SIGTERM" as const];
+  for (const signal of signals) Deno.addSignalListener(signal, act);
+  return () => {
+    for (const signal of signals) Deno.removeSignalListener(signal, act);
+  };
 }

@@ -1,6 +1,6 @@
 /** A terminal for tests: files and servers are tables, what is printed is kept. */
 import { runProgram } from "../../src/cli/program.ts";
-import type { Answer, Terminal } from "../../src/cli/terminal.ts";
+import type { Answer, Posted, Posting, Terminal } from "../../src/cli/terminal.ts";
 import { readOnly } from "../../src/os/read_only.ts";
 import type { World } from "../../src/os/world.ts";
 
@@ -11,6 +11,9 @@ export interface Given {
   /** For commands that work on a data directory. */
   readonly world?: World;
   readonly attended?: boolean;
+  readonly stdin?: readonly string[];
+  /** What becomes of posted messages; by default nobody answers. */
+  readonly take?: (url: URL, posting: Posting) => Posted | Promise<Posted>;
   /** What the server answers, by path and query; an `Error` means that it cannot be reached. */
   readonly answers?: Record<string, string | readonly string[] | number | Error | Refused>;
 }
@@ -72,6 +75,12 @@ function fakeTerminal(given: Given, printed: Output): Terminal {
     get(url) {
       printed.asked.push(url.href);
       return answer(url);
+    },
+    onSignal: () => () => {},
+    stdin: () => chunks(given.stdin ?? []),
+    async send(url, posting) {
+      if (given.take === undefined) throw withCode("ECONNREFUSED", "refused");
+      return await given.take(url, posting);
     },
     post(url, json) {
       printed.asked.push(`POST ${url.href} ${json}`);
