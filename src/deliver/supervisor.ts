@@ -38,9 +38,14 @@ export interface Placed {
   readonly destination: Destination;
 }
 
+interface LastError {
+  /** Empty when all is well. */
+  text: string;
+}
+
 export class Supervisor {
   readonly #parts: SupervisorParts;
-  readonly #running = new Map<number, Placed & { readonly thread: DestinationThread; lastError: string }>();
+  readonly #running = new Map<number, Placed & { readonly thread: DestinationThread; readonly last: LastError }>();
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
@@ -49,14 +54,14 @@ export class Supervisor {
   /** Its cursor is there already. */
   begin(placed: Placed): void {
     const { number, destination: { name } } = placed;
+    const last: LastError = { text: "" };
     const hear = (news: Report) => {
-      const running = this.#running.get(number)!;
-      if (news.kind === "trouble") running.lastError = news.text;
-      if (news.kind === "well") running.lastError = "";
+      if (news.kind === "trouble") last.text = news.text;
+      if (news.kind === "well") last.text = "";
       this.#parts.report(name, news);
     };
     const thread = new DestinationThread({ ...this.#parts, ...placed, hear });
-    this.#running.set(number, { ...placed, thread, lastError: "" });
+    this.#running.set(number, { ...placed, thread, last });
   }
 
   /** Resolves when its pump has stopped and its cursor is durable; if it takes too long it is cut off, which costs copies. */
@@ -73,7 +78,7 @@ export class Supervisor {
 
   /** Empty when all is well. */
   lastError(number: number): string {
-    return this.#running.get(number)?.lastError ?? "";
+    return this.#running.get(number)?.last.text ?? "";
   }
 
   /** Tells a destination what to do; undefined when there is none of that name. */
@@ -174,7 +179,12 @@ class DestinationThread {
   /** Resolves when the thread is no more: with the reason if it was not told to stop. */
   #runOnce(): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
-    const worker = this.#start();
+    let worker: Worker;
+    try {
+      worker = this.#start();
+    } catch (problem) {
+      return Promise.resolve(`it cannot be started: ${(problem as Error).message}`);
+    }
     this.#worker = worker;
     this.#alive = true;
     let death = "it ended";

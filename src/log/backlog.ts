@@ -38,9 +38,11 @@ export class Budget {
   #sizeOf(name: string): number {
     try {
       const file = this.#files.open(join(this.#logDir, name), "read");
-      const size = file.size();
-      file.close();
-      return size;
+      try {
+        return file.size();
+      } finally {
+        file.close();
+      }
     } catch (problem) {
       if (codeOf(problem) === "ENOENT") return 0;
       throw problem;

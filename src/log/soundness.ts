@@ -183,7 +183,7 @@ class SegmentSoundness {
     const text = count === 0
       ? `${what}; no message is lost`
       : saved > 0
-      ? `${what}; ${saved} messages there can be read`
+      ? `${what}; ${saved} of the messages there can be read`
       : what;
     this.#log.findings.damage(this.#file, text, { offset: from, position, count });
     this.#checkRecords(whole, from);

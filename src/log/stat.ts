@@ -92,16 +92,19 @@ function segmentStat(seen: Survey, { name, base, bytes, header, seal, bounds }: 
   let [commits, messages, end] = [0, 0, base as number];
   let from: number | undefined;
   let to: number | undefined;
-  for (const { header } of headers(segment, bounds.limit)) {
-    // At the end of the log a torn commit may seem to be there.
-    if (seal === undefined && header.first + header.count > seen.end) break;
-    commits++;
-    messages += header.count;
-    end = header.first + header.count;
-    from ??= header.time;
-    to = header.time;
+  try {
+    for (const { header } of headers(segment, bounds.limit)) {
+      // At the end of the log a torn commit may seem to be there.
+      if (seal === undefined && header.first + header.count > seen.end) break;
+      commits++;
+      messages += header.count;
+      end = header.first + header.count;
+      from ??= header.time;
+      to = header.time;
+    }
+  } finally {
+    segment.close();
   }
-  segment.close();
   return { name, base, end: seal?.end ?? end as Position, bytes, commits, messages, epoch: header?.epoch, from, to };
 }
 
@@ -113,9 +116,11 @@ function sizeOf(files: Files, dir: string): { files: number; bytes: number } {
   const names = files.exists(dir) ? files.list(dir) : [];
   const sizes = names.map((name) => {
     const file = files.open(join(dir, name));
-    const bytes = file.size();
-    file.close();
-    return bytes;
+    try {
+      return file.size();
+    } finally {
+      file.close();
+    }
   });
   return { files: names.length, bytes: sizes.reduce((total, bytes) => total + bytes, 0) };
 }

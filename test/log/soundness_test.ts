@@ -200,13 +200,13 @@ Deno.test("P8 of a damaged commit the messages that can still be read are told, 
   sim.flipByte(path, records[1]!.to - 1);
   const [only] = found(sim).findings;
   assert.deepEqual([only!.position, only!.count], [2, 1]);
-  assert.equal(only!.text, `it is damaged up to byte ${to}; 2 messages there can be read`);
+  assert.equal(only!.text, `it is damaged up to byte ${to}; 2 of the messages there can be read`);
   sim.flipByte(path, records[2]!.to - 1);
   const [two] = found(sim).findings;
   assert.deepEqual([two!.position, two!.count, two!.text], [
     2,
     2,
-    `it is damaged up to byte ${to}; 1 messages there can be read`,
+    `it is damaged up to byte ${to}; 1 of the messages there can be read`,
   ]);
   sim.flipByte(path, records[0]!.to - 1);
   assert.equal(texts(sim)[0], `it is damaged up to byte ${to}`);
