@@ -90,6 +90,11 @@ export const sections = {
     tls_key: shaped("key of that certificate, a PEM file", file, ""),
     tls_client_ca: shaped("authority whose certificates clients must show, a PEM file; empty asks for none", file, ""),
     topic: shaped("topic of messages that name none; empty refuses them", topic, ""),
+    bad_topic: shaped(
+      "topic that takes the bad lines of requests that ask for on_bad=divert, with the reason; empty allows nobody to ask",
+      topic,
+      "",
+    ),
     trusted_proxies: list("addresses (or IPv4 networks such as 10.0.0.0/8) whose X-Forwarded-For is believed", []),
     cookies: list('cookies to keep, by name; ["*"] keeps all; they are secrets, so none are kept by default', []),
     ip: choice(
@@ -102,7 +107,8 @@ export const sections = {
     ack: list('acknowledgements a request may ask for: "memory", "disk", "delivered"', ["disk"]),
     ack_deadline: duration('how long a request may wait for "delivered"; then it is told that it is on disk', "30s"),
     idempotency_window: duration(
-      "how long a request that comes again under its Idempotency-Key is known, restarts included",
+      "how long a request that comes again under its Idempotency-Key is known, and a message under its id, restarts included; " +
+        "0s looks for neither",
       "2m",
     ),
     body_max: size("largest request body", "8MiB", 1024),

@@ -58,7 +58,7 @@ export function parseBody(body: Body, rules: BodyRules, into: EntryWriter): Prob
   if (kind === undefined) return unsupported("A body that is neither JSON nor has a Content-Type to say what it is");
   const problem = parseKind(kind, bytes, rules, into);
   if (problem !== undefined) return withHint(problem, body.type);
-  return into.count > 0 ? undefined : empty;
+  return into.count > 0 || (rules.ids?.repeated ?? 0) > 0 ? undefined : empty;
 }
 
 function parseBinary(
@@ -130,7 +130,9 @@ function parseText(bytes: Uint8Array, rules: Rules, into: EntryWriter): Problem 
     const end = next > start && found >= 0 && bytes[next - 1] === carriageReturn ? next - 1 : next;
     if (end > start) {
       const problem = put(into, bytes, start, end, rules);
-      if (problem !== undefined) return { ...problem, line };
+      const bad = problem && { ...problem, line };
+      const left = bad && rules.badRows ? rules.badRows.put(into, bytes.subarray(start, end), bad) : bad;
+      if (left !== undefined) return left;
     }
     start = next + 1;
   }

@@ -5,6 +5,7 @@
  * What a message has a field for becomes that field; all else goes as it came into `attributes`, so that nothing of an event is lost.
  */
 import { fieldLengthMax, type Fields, refusalOf, submittedMs } from "../message/message.ts";
+import { identityText } from "../message/identity.ts";
 import { type EntryWriter, tagOf } from "../message/wire.ts";
 import { problemOf } from "./fields.ts";
 import type { HeaderField, HttpRequest } from "./http.ts";
@@ -22,7 +23,8 @@ export function attributesOf(request: HttpRequest): HeaderField[] | undefined {
   return required.some((name) => request.header(`${prefix}${name}`) !== null) ? request.headersFrom(prefix) : undefined;
 }
 
-export function parseEvents(body: Uint8Array, form: "event" | "batch", rules: Rules, into: EntryWriter) {
+export function parseEvents(body: Uint8Array, form: "event" | "batch", given: Rules, into: EntryWriter) {
+  const rules = form === "batch" ? given : { ...given, badRows: undefined };
   const events = new EventBody(withoutMark(body), false, rules, into);
   if (form === "batch") {
     return events.isList ? events.list() : badMessage(undefined, "A batch of CloudEvents is a JSON array");
@@ -41,7 +43,11 @@ export interface BinaryEvent {
   readonly attributes: readonly HeaderField[];
 }
 
-export function parseBinaryEvent({ data, type, attributes }: BinaryEvent, rules: Rules, into: EntryWriter) {
+export function parseBinaryEvent(
+  { data, type, attributes }: BinaryEvent,
+  rules: Rules,
+  into: EntryWriter,
+): Problem | undefined {
   if (data.length > rules.messageMax) return tooLong(rules.messageMax);
   const event = new Event();
   for (const [name, given] of attributes) {
@@ -57,6 +63,7 @@ export function parseBinaryEvent({ data, type, attributes }: BinaryEvent, rules:
   into.open();
   const problem = event.put(into, rules);
   if (problem !== undefined) return problem;
+  if (event.isRepeat(rules)) return void into.drop();
   into.data(data, 0, data.length, isJson);
   into.shut();
   return undefined;
@@ -153,6 +160,12 @@ class Event {
     return undefined;
   }
 
+  /** Once it was found good. */
+  isRepeat(rules: Rules): boolean {
+    const topic = this.#fields.topic ?? rules.topic!;
+    return rules.ids?.isRepeat(identityText(topic, this.#seen.get("id")!, this.#seen.get("source"))) ?? false;
+  }
+
   #keep(name: string, json: string): undefined {
     this.#rest += `${this.#rest === "" ? "" : ","}"${name}":${json}`;
   }
@@ -205,6 +218,7 @@ class EventBody extends JsonBody {
   protected override finish(): Problem | undefined {
     const problem = this.#event.put(this.into, this.rules);
     if (problem !== undefined) return this.here(problem);
+    if (this.#event.isRepeat(this.rules)) return void this.into.drop();
     if (this.#data !== undefined) this.into.data(this.#data, 0, this.#data.length, false);
     else this.into.data(this.bytes, Math.max(this.#dataStart, 0), this.#dataStart < 0 ? 0 : this.#dataEnd, true);
     this.into.shut();

@@ -11,9 +11,10 @@ const anyOrigin = "*";
 /** Of pages from files, sandboxes and the like: anybody can make one, so it is allowed by name only. */
 const opaqueOrigin = "null";
 const preflightSeconds = 7200;
-const exposed = "sparkngin-ack, idempotent-replayed, retry-after, ratelimit, ratelimit-policy";
+const exposed =
+  "sparkngin-ack, sparkngin-repeated, sparkngin-diverted, idempotent-replayed, retry-after, ratelimit, ratelimit-policy";
 const sendable =
-  "authorization, content-type, content-encoding, sparkngin-ack, prefer, idempotency-key, traceparent, tracestate";
+  "authorization, content-type, content-encoding, sparkngin-ack, sparkngin-on-bad, prefer, idempotency-key, traceparent, tracestate";
 
 /** What comes from no page costs one look and is answered as before. */
 export function withCors(handle: Handle, origins: readonly string[]): Handle {

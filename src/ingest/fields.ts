@@ -95,6 +95,8 @@ const digitNine = 0x39;
 export class FieldTaker {
   /** The last topic put. */
   topic: string | undefined;
+  /** The last id put. */
+  id: string | undefined;
   /** To be put once all of the message is known. */
   readonly trace = new Trace();
   readonly #topics = new TextMemo();
@@ -123,6 +125,7 @@ export class FieldTaker {
     if (kind === "trace") return void this.trace.take(field as TraceField, value);
     const problem = problemOf({ [field!]: value });
     if (problem !== undefined) return problem;
+    if (field === "id") this.id = value;
     into.text(tag, kind === "level" ? normaliseLevel(value) : value);
     if (kind === "time") date(into, submittedMs(value));
     return undefined;

@@ -1,7 +1,9 @@
-/** The requests with a key that the log holds from before the start, read from its files. */
-import { LocalWatermark, type Position, SegmentReader, Timeline } from "../log/mod.ts";
+/** What the log holds from before the start of requests with a key and of messages with an id, read from its files. */
+import { type Entry, LocalWatermark, type Position, SegmentReader, Timeline } from "../log/mod.ts";
+import { identitiesIn } from "../message/identity.ts";
 import { idempotencyOf } from "../message/wire.ts";
 import type { World } from "../os/world.ts";
+import type { IdHistory } from "./known_ids.ts";
 import type { History } from "./repeats.ts";
 
 /** How far the log went when this start found it. */
@@ -16,26 +18,34 @@ export interface Before {
 /** At a time, so that others have their turn. */
 const limit = { count: 10_000, bytes: 1 << 20 };
 
-export function openHistory(world: World, { dir, node, end, segment }: Before): History {
+export function openHistory(world: World, before: Before): History {
   return async function* (since) {
-    const from = new Timeline(world.files, dir, end).at(since);
-    const mark = new LocalWatermark();
-    mark.raise(end, segment);
-    const reader = new SegmentReader(world, dir, node, from, mark);
-    try {
-      for (let items = reader.next(limit); items.length > 0; items = reader.next(limit)) {
-        for (const item of items) {
-          if (!("bytes" in item)) continue;
-          const identity = idempotencyOf(item.bytes);
-          if (identity === undefined) continue;
-          const { position: first, epoch, time } = item;
-          // Their bytes are the reader's until it goes on.
-          yield { identity: { key: identity.key.slice(), body: identity.body.slice() }, first, epoch, time };
-        }
-        await new Promise<void>((resolve) => world.clock.turn(resolve));
-      }
-    } finally {
-      reader.close();
+    for await (const { bytes, position: first, count, epoch, time } of entriesSince(world, before, since)) {
+      const identity = idempotencyOf(bytes);
+      if (identity === undefined) continue;
+      // Their bytes are the reader's until it goes on.
+      yield { identity: { key: identity.key.slice(), body: identity.body.slice() }, first, count, epoch, time };
     }
   };
+}
+
+export function openIdHistory(world: World, before: Before): IdHistory {
+  return async function* (since) {
+    for await (const { bytes } of entriesSince(world, before, since)) yield identitiesIn(bytes);
+  };
+}
+
+async function* entriesSince(world: World, { dir, node, end, segment }: Before, since: number): AsyncGenerator<Entry> {
+  const from = new Timeline(world.files, dir, end).at(since);
+  const mark = new LocalWatermark();
+  mark.raise(end, segment);
+  const reader = new SegmentReader(world, dir, node, from, mark);
+  try {
+    for (let items = reader.next(limit); items.length > 0; items = reader.next(limit)) {
+      for (const item of items) if ("bytes" in item) yield item;
+      await new Promise<void>((resolve) => world.clock.turn(resolve));
+    }
+  } finally {
+    reader.close();
+  }
 }

@@ -1,10 +1,13 @@
 /** From messages to the log and back to the sender: appends, waits for the commit, answers, counts. */
 import { LogExhausted, LogFull, LogStopped, type LogWriter, type Position } from "../log/mod.ts";
+import type { Message } from "../message/message.ts";
 import { decodeEntry, type EntryWriter } from "../message/wire.ts";
 import type { NodeCell, Table } from "../observe/table.ts";
 import type { Clock } from "../os/world.ts";
 import type { Ack } from "./ack.ts";
+import type { BadRows } from "./bad_rows.ts";
 import type { Deliveries, Outcome } from "./deliveries.ts";
+import type { RequestIds } from "./known_ids.ts";
 import { accepted, type Answer, pixel, receipt, storedHeaders, withHeaders } from "./http.ts";
 import { type Problem, problemAnswer, type ProblemCode, quoted } from "./problem.ts";
 import type { Kept } from "./repeats.ts";
@@ -26,6 +29,10 @@ export interface Asked {
   readonly ack: Ack;
   /** Where the messages are already: the request came before. */
   readonly kept?: Kept | undefined;
+  /** Those of the request, where it asks for them to be taken. */
+  readonly badRows?: BadRows | undefined;
+  /** Those of its messages, where any has one. */
+  readonly ids?: RequestIds | undefined;
   /** Told where the messages are once the log has taken them, before they are safe. */
   readonly noted?: ((kept: Kept) => void) | undefined;
 }
@@ -64,11 +71,16 @@ export class Intake {
     const { wish, ack } = asked;
     const bytes = entry.bytes();
     const { count } = entry;
-    if (asked.kept !== undefined) return this.#again(asked.kept, entry, asked);
+    const notes = notesOf(asked);
+    if (asked.kept !== undefined) return this.#again(asked.kept, entry, { ...asked, notes });
+    // As many as it holds came before.
+    if (count === 0) return this.#known({ ...asked, notes });
     if (bytes.length > entryBytesMax) return this.refuse(tooLong, wish);
-    const who = ack.level === "delivered" ? deliveries.whoFor(ack, decodeEntry(bytes)) : undefined;
+    const who = ack.level === "delivered" ? deliveries.whoFor(ack, awaited(bytes, asked)) : undefined;
     if (who !== undefined && "code" in who) return this.refuse(who, wish);
-    const isPlain = wish === "pixel" || (wish === "nothing" && ack.level === "disk");
+    const isPlain = wish === "pixel" || (wish === "nothing" && ack.level === "disk" && notes === undefined);
+    const before = asked.ids?.repeated ? asked.ids.before() : undefined;
+    before?.catch(() => {});
     const ids = isPlain ? [] : idsIn(bytes);
     let first: Position;
     try {
@@ -76,33 +88,61 @@ export class Intake {
     } catch (problem) {
       return this.#unavailable(problemOf(problem), 1, wish);
     }
-    asked.noted?.({ first, epoch: this.#parts.epoch() });
+    asked.noted?.({ first, epoch: this.#parts.epoch(), count });
     const outcome = who && deliveries.wait(who, first, count);
-    const { answer } = this.#join(count, bytes.length);
+    const { answer, durable } = this.#join(count, bytes.length);
+    asked.ids?.keep(durable);
+    if (asked.badRows) this.#parts.table.add("diverted", asked.badRows.count);
+    if (asked.ids?.repeated) this.#parts.table.add("known", asked.ids.repeated);
     if (isPlain) return wish === "pixel" ? answer.then(() => pixel) : answer;
-    const stored: Stored = { first, epoch: this.#parts.epoch(), count, ids, wish };
+    const stored: Stored = { first, epoch: this.#parts.epoch(), count, ids, wish, notes };
     if (ack.level === "memory") return this.#told(stored, "memory");
     return answer.then(async (all) => {
       if (all !== accepted) return all;
+      const lost = await failureOf(before);
+      if (lost !== undefined) return this.#unavailable(problemOf(lost.problem), 0, wish);
       return outcome ? this.#delivered(stored, await outcome) : this.#told(stored, "disk");
     });
   }
 
   /** Of what is in the log already. Whether it was delivered, too, nobody has kept in mind. */
-  #again({ first, epoch }: Kept, entry: EntryWriter, { wish, ack }: Asked): Answer {
+  #again(kept: Kept, entry: EntryWriter, { wish, ack, notes }: Asked & { readonly notes: Notes | undefined }): Answer {
     this.#parts.table.add("requests", 1);
     this.#parts.table.add("repeated", 1);
     if (wish === "pixel") return pixel;
-    const stored: Stored = { first, epoch, count: entry.count, ids: idsIn(entry.bytes()), wish };
+    const repeated = entry.count - kept.count;
+    // Which of them came before it under their ids, nobody has kept in mind.
+    const stored: Stored = repeated === 0
+      ? { ...kept, ids: idsIn(entry.bytes()), wish, notes }
+      : { ...kept, ids: undefined, wish, notes: { ...notes, repeated } };
     return withHeaders(this.#told(stored, "disk", ack.level === "delivered" ? 202 : 200), {
       "idempotent-replayed": "true",
     });
   }
 
+  /** Of messages that all came before under their ids. */
+  async #known({ wish, ack, ids, notes }: Asked & { readonly notes: Notes | undefined }): Promise<Answer> {
+    const { table } = this.#parts;
+    const lost = await failureOf(ids?.before());
+    if (lost !== undefined) return this.#unavailable(problemOf(lost.problem), 1, wish);
+    table.add("requests", 1);
+    table.add("known", ids?.repeated ?? 0);
+    if (wish === "pixel") return pixel;
+    const stored: Stored = { first: 0 as Position, epoch: 0, count: 0, ids: undefined, wish, notes };
+    // Whether they were delivered, too, nobody has kept in mind.
+    return this.#told(stored, "disk", ack.level === "delivered" ? 202 : 200);
+  }
+
   /** The answer that says which level was reached. */
   #told(stored: Stored, ack: string, status = 200): Answer {
-    if (stored.wish === "nothing" && status === 200) return { status: 204, headers: storedHeaders(ack) };
-    return receipt(this.#receiptOf(stored, ack), ack, status);
+    const answer = stored.wish === "nothing" && status === 200
+      ? { status: 204, headers: storedHeaders(ack) }
+      : receipt(this.#receiptOf(stored, ack), ack, status);
+    const { repeated, diverted } = stored.notes ?? {};
+    return stored.notes === undefined ? answer : withHeaders(answer, {
+      ...(repeated !== undefined && { "sparkngin-repeated": String(repeated) }),
+      ...(diverted !== undefined && { "sparkngin-diverted": String(diverted) }),
+    });
   }
 
   #delivered(stored: Stored, outcome: Outcome): Answer {
@@ -162,18 +202,48 @@ export class Intake {
     return wish === "pixel" ? pixel : problemAnswer(problem);
   }
 
-  #receiptOf({ first, epoch, count, ids: given }: Stored, ack: string): string {
+  #receiptOf({ first, epoch, count, ids: given, notes }: Stored, ack: string): string {
+    if (given === undefined) return JSON.stringify({ count, ...notes, ack });
     const ids = given.map((id, i) => id ?? `${this.#parts.node}-${epoch}-${first + i}`);
-    return JSON.stringify(count > idsMax ? { first: ids[0], count, ack } : { ids, ack });
+    return JSON.stringify(count > idsMax ? { first: ids[0], count, ...notes, ack } : { ids, ...notes, ack });
   }
 }
 
 /** What a request left in the log. */
 interface Stored extends Kept {
-  readonly count: number;
-  /** The senders' own ids of the first messages. */
-  readonly ids: readonly (string | undefined)[];
+  /** The senders' own ids of the first messages; nothing where it is not known which they are. */
+  readonly ids: readonly (string | undefined)[] | undefined;
   readonly wish: Wish;
+  readonly notes: Notes | undefined;
+}
+
+/** What a sender has to know beyond what was stored. */
+interface Notes {
+  /** Messages that were left out: they came before under their ids. */
+  readonly repeated?: number;
+  /** Bad lines that were stored as bad rows. */
+  readonly diverted?: number;
+}
+
+function notesOf({ ids, badRows }: Asked): Notes | undefined {
+  if (badRows === undefined && !ids?.repeated) return undefined;
+  return { ...(ids?.repeated && { repeated: ids.repeated }), ...(badRows && { diverted: badRows.count }) };
+}
+
+/** What a destination is asked to confirm by its name: bad rows go where they can. */
+function awaited(entry: Uint8Array, { ack, badRows }: Asked): Message[] {
+  const messages = decodeEntry(entry);
+  const all = badRows === undefined || ack.level !== "delivered" || ack.name === undefined;
+  return all ? messages : messages.filter((message) => !badRows.made(message));
+}
+
+async function failureOf(wait: Promise<void> | undefined): Promise<{ readonly problem: unknown } | undefined> {
+  try {
+    await wait;
+    return undefined;
+  } catch (problem) {
+    return { problem };
+  }
 }
 
 function idsIn(entry: Uint8Array): (string | undefined)[] {

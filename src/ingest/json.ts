@@ -5,6 +5,7 @@
  * A message is flat, as in V1, or has its fields in a header: `{"header":{…},"data":…}`. That is V2, and what the server of 2014
  * wrote: `{"header":{…},"data":{"type":…,"data":…,"serializeType":…},"traces":…,"instructions":…}`.
  */
+import { identityText } from "../message/identity.ts";
 import type { EntryWriter } from "../message/wire.ts";
 import { FieldTaker, isCookies, type KnownName, KnownNames, reservedNames, traceBits } from "./fields.ts";
 import { JsonBody, withoutMark } from "./json_body.ts";
@@ -60,7 +61,7 @@ class MessageBody extends JsonBody {
     this.#headerStart = -1;
     this.#parts = 0;
     this.#firstPart = undefined;
-    this.#fields.topic = undefined;
+    this.#fields.topic = this.#fields.id = undefined;
     this.#fields.trace.forget();
   }
 
@@ -71,9 +72,15 @@ class MessageBody extends JsonBody {
     }
     // A trace says nothing of whether the object is a message or its data: logs of all kinds have one.
     if (this.#stranger !== undefined && (this.#seen & ~traceBits) !== 0) return this.#strange(this.#stranger);
-    const problem = this.#admit(this.#fields.topic ?? this.rules.topic);
+    const topic = this.#fields.topic ?? this.rules.topic;
+    const problem = this.#admit(topic);
     if (problem !== undefined) return problem;
-    const into = this.into;
+    const { into } = this;
+    const { id } = this.#fields;
+    if (id !== undefined && this.rules.ids?.isRepeat(identityText(topic!, id))) {
+      into.drop();
+      return undefined;
+    }
     if (this.#stranger !== undefined) into.data(this.bytes, start, end, true);
     else if (this.#dataStart >= 0) into.data(this.bytes, this.#dataStart, this.#dataEnd, true);
     else into.data(emptyObject, 0, emptyObject.length, true);
@@ -84,9 +91,9 @@ class MessageBody extends JsonBody {
 
   #admit(topic: string | undefined): Problem | undefined {
     if (topic !== undefined && topic === this.#admitted) return undefined;
-    this.#admitted = topic;
     const problem = this.rules.admit(topic);
-    return problem && { ...problem, line: this.line };
+    this.#admitted = problem === undefined ? topic : undefined;
+    return this.here(problem);
   }
 
   protected override member(): Problem | undefined {

@@ -46,11 +46,19 @@ export abstract class JsonBody {
     this.scanner.peek();
     const start = this.scanner.at;
     const problem = this.#read();
-    if (problem !== undefined) return { ...problem, line: undefined };
+    if (problem !== undefined) return this.#badSingle(problem, start);
     const end = this.scanner.at;
     if (this.scanner.peek() >= 0) return "more";
     const last = this.#finish(start, end);
-    return last && { ...last, line: undefined };
+    return last && this.#badSingle(last, start);
+  }
+
+  #badSingle(problem: Problem, start: number): Problem | "more" | undefined {
+    const whole = { ...problem, line: undefined };
+    if (!this.#diverts(problem)) return whole;
+    // What breaks may be lines, of which the first is broken.
+    const end = this.#behind(start);
+    return end === undefined || this.scanner.peek() >= 0 ? "more" : this.#divert(whole, start, end);
   }
 
   list(): Problem | undefined {
@@ -62,7 +70,8 @@ export abstract class JsonBody {
         scanner.peek();
         const start = scanner.at;
         const problem = this.#read() ?? this.#finish(start, scanner.at);
-        if (problem !== undefined) return problem;
+        const left = problem && this.#badElement(problem, start);
+        if (left !== undefined) return left;
         this.line++;
       } while (scanner.pass(byte.comma));
       if (!scanner.pass(byte.closeList)) return this.unexpected();
@@ -70,12 +79,20 @@ export abstract class JsonBody {
     return scanner.peek() < 0 ? undefined : this.unexpected();
   }
 
+  /** Behind one that is broken nobody knows where the next begins. */
+  #badElement(problem: Problem, start: number): Problem | undefined {
+    const end = this.#diverts(problem) ? this.#behind(start) : undefined;
+    return end === undefined ? problem : this.#divert(problem, start, end);
+  }
+
   lines(): Problem | undefined {
     const scanner = this.scanner;
     for (let next = scanner.peek(); next >= 0; next = scanner.peek()) {
       if (next !== byte.newline) {
+        const start = scanner.at;
         const problem = this.#oneLine();
-        if (problem !== undefined) return problem;
+        const left = problem && this.#badLine(problem, start);
+        if (left !== undefined) return left;
       }
       scanner.at++;
       this.line++;
@@ -92,6 +109,32 @@ export abstract class JsonBody {
     const end = scanner.at;
     const next = scanner.peek();
     return next < 0 || next === byte.newline ? this.#finish(start, end) : this.broken("more than one message");
+  }
+
+  #badLine(problem: Problem, start: number): Problem | undefined {
+    if (!this.#diverts(problem)) return problem;
+    const { bytes, scanner } = this;
+    const found = bytes.indexOf(byte.newline, start);
+    const end = found < 0 ? bytes.length : found;
+    scanner.at = end;
+    scanner.depth = 0;
+    return this.#divert(problem, start, end);
+  }
+
+  #diverts(problem: Problem): boolean {
+    return this.rules.badRows?.takes(problem) === true;
+  }
+
+  #divert(problem: Problem, start: number, end: number): Problem | undefined {
+    return this.rules.badRows!.put(this.into, this.bytes.subarray(start, end), problem);
+  }
+
+  /** Where the value that begins at `start` ends, and the scanner there; nothing when it is broken. */
+  #behind(start: number): number | undefined {
+    const scanner = this.scanner;
+    scanner.at = start;
+    scanner.depth = 0;
+    return scanner.value() ? scanner.at : undefined;
   }
 
   /** From "{" to "}". */

@@ -86,6 +86,12 @@ const parameters: Json = {
     description: "1: the answer tells the ids",
     schema: { type: "string", enum: ["0", "1"], default: "0" },
   },
+  onBad: {
+    name: "on_bad",
+    in: "query",
+    description: "divert: bad lines become messages of the topic http.bad_topic, where the listener has one",
+    schema: { type: "string", enum: ["refuse", "divert"], default: "refuse" },
+  },
   idempotencyKey: {
     name: "Idempotency-Key",
     in: "header",
@@ -163,7 +169,9 @@ const schemas: Json = {
     properties: {
       ids: { type: "array", items: { type: "string" } },
       first: { type: "string", description: "The first id, of more than a hundred" },
-      count: { type: "integer" },
+      count: { type: "integer", description: "How many were stored" },
+      repeated: { type: "integer", description: "Messages left out: they came before under their ids" },
+      diverted: { type: "integer", description: "Bad lines stored as bad rows" },
       ack: { enum: ["memory", "disk", "delivered"] },
     },
   },
@@ -205,10 +213,16 @@ const problem = (description: string, headers?: Json): Json => ({
 });
 const retryAfter: Json = { "Retry-After": { schema: { type: "string" } } };
 
+const count: Json = { type: "string", pattern: "^[0-9]+$" };
+
 const responses: Json = {
   Taken: {
     description: "All messages of the request are safe",
-    headers: { "Sparkngin-Ack": { schema: { enum: ["memory", "disk", "delivered"] } } },
+    headers: {
+      "Sparkngin-Ack": { schema: { enum: ["memory", "disk", "delivered"] } },
+      "Sparkngin-Repeated": { description: "Messages left out: they came before under their ids", schema: count },
+      "Sparkngin-Diverted": { description: "Bad lines stored as bad rows", schema: count },
+    },
   },
   Told: json("All messages of the request are safe; these are their ids", ref("schemas", "Receipt")),
   Late: json("On the disk; the delivery asked for takes longer. Not to be sent again", ref("schemas", "Receipt")),
@@ -272,7 +286,7 @@ function paths(root: string): Json {
       },
       post: {
         summary: "Takes the messages of the body, all or none",
-        parameters: [...inQuery, ...inHeaders],
+        parameters: [...inQuery, ref("parameters", "onBad"), ...inHeaders],
         requestBody: {
           required: true,
           description: "gzip and zstd as Content-Encoding are taken",

@@ -1,5 +1,5 @@
 /**
- * The query of a request: known parameters are fields and go into the entry, `ack`, `receipt` and `key_id` are for us, all others
+ * The query of a request: known parameters are fields and go into the entry, `ack`, `receipt`, `on_bad` and `key_id` are for us, all others
  * are the message's data.
  */
 import { fieldLengthMax } from "../message/message.ts";
@@ -10,6 +10,7 @@ import { badMessage, type Problem, quoted, shownName } from "./problem.ts";
 
 export interface Query {
   readonly topic: string | undefined;
+  readonly id?: string | undefined;
   /** The bits of the fields that came with a value. */
   readonly seen: number;
   /** Parameters that are no field, in the order they came; one that came several times has all its values. */
@@ -18,16 +19,20 @@ export interface Query {
   readonly ack?: string;
   /** Whether the answer is to tell the ids. */
   readonly receipt: boolean;
+  /** What is to become of bad lines. */
+  readonly onBad?: string;
   /** A pixel key. */
   readonly keyId?: string;
 }
 
 interface Draft {
   topic: string | undefined;
+  id?: string | undefined;
   seen: number;
   others: Map<string, string | string[]>;
   ack?: string;
   receipt: boolean;
+  onBad?: string;
   keyId?: string;
 }
 
@@ -37,7 +42,7 @@ const percent = 0x25;
 const plus = 0x2b;
 const lastAscii = 0x7e;
 const none: Map<string, string | string[]> = new Map();
-const names = new KnownNames(["ack", "receipt", "key_id"]);
+const names = new KnownNames(["ack", "receipt", "key_id", "on_bad"]);
 const fields = new FieldTaker();
 
 /** What stands behind the "?", percent-encoded as sent. The fields are put into the entry. */
@@ -109,9 +114,15 @@ function take(query: Draft, known: KnownName, value: string, into: EntryWriter):
   return noted(query, known, value !== "", fields.takeText(into, known, value));
 }
 
-function noted(query: Draft, { bit, kind }: KnownName, hasValue: boolean, problem?: Problem): Problem | undefined {
+function noted(
+  query: Draft,
+  { bit, kind, field }: KnownName,
+  hasValue: boolean,
+  problem?: Problem,
+): Problem | undefined {
   if (hasValue) query.seen |= bit;
   if (kind === "topic") query.topic = fields.topic;
+  if (kind === "checked" && field === "id" && hasValue) query.id = fields.id;
   return problem;
 }
 
@@ -168,6 +179,11 @@ function takeControl(query: Draft, name: string, value: string): Problem | undef
   if (name === "key_id") {
     if (query.keyId !== undefined) return badMessage(name, 'Parameter "key_id" comes twice');
     query.keyId = value;
+    return undefined;
+  }
+  if (name === "on_bad") {
+    if (query.onBad !== undefined) return badMessage(name, 'Parameter "on_bad" comes twice');
+    query.onBad = value;
     return undefined;
   }
   if (value !== "0" && value !== "1") return badMessage(name, 'Parameter "receipt" must be 0 or 1');

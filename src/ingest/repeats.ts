@@ -13,6 +13,8 @@ import type { Problem } from "./problem.ts";
 export interface Kept {
   readonly first: Position;
   readonly epoch: number;
+  /** How many: fewer than the request has when some of them came before under their ids. */
+  readonly count: number;
 }
 /** A request with a key, found in the log. */
 export interface Recalled extends Kept {
@@ -84,8 +86,8 @@ export class Repeats {
 
   async #recall(): Promise<void> {
     const since = this.#clock.now() - this.#limits.windowMs;
-    for await (const { identity: { key, body }, time, first, epoch } of this.#history(since)) {
-      this.#put(textOf(key), { body: textOf(body), time, kept: { first, epoch } });
+    for await (const { identity: { key, body }, time, first, count, epoch } of this.#history(since)) {
+      this.#put(textOf(key), { body: textOf(body), time, kept: { first, count, epoch } });
     }
   }
 

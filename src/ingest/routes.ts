@@ -5,7 +5,8 @@
 import { Buffer } from "node:buffer";
 import type { Sections } from "../config/keys.ts";
 import { LogExhausted, LogFull, type LogWriter } from "../log/mod.ts";
-import { type EntryWriter, entryWriter, type Idempotency, tagOf } from "../message/wire.ts";
+import { identityText } from "../message/identity.ts";
+import { decodeEntry, type EntryWriter, entryWriter, type Idempotency, tagOf } from "../message/wire.ts";
 import { type NodeState, nodeStates, type Table } from "../observe/table.ts";
 import { type BodyRules, parseBody } from "./body.ts";
 import { attributesOf } from "./cloud_event.ts";
@@ -26,7 +27,9 @@ import {
   withHeaders,
 } from "./http.ts";
 import { type Ack, diskAck, parseAck } from "./ack.ts";
+import { BadRows } from "./bad_rows.ts";
 import { type Asked, Intake, type IntakeParts, type Wish } from "./intake.ts";
+import { type KnownIds, RequestIds } from "./known_ids.ts";
 import { TextMemo } from "./memo.ts";
 import { openApi } from "./openapi.ts";
 import { badMessage, isProblem, type Problem, problemAnswer, quoted, shownName } from "./problem.ts";
@@ -46,7 +49,9 @@ export interface RouteParts extends IntakeParts {
   /** Where requests are written; the one for all if left out. */
   readonly entry?: EntryWriter;
   /** Without it, nobody looks for an Idempotency-Key. */
-  readonly repeats?: Repeats;
+  readonly repeats?: Repeats | undefined;
+  /** Without it, nobody looks for ids that come again. */
+  readonly ids?: KnownIds | undefined;
   readonly version: string;
   /** What everybody may know of this node, as JSON. */
   status(): string;
@@ -66,6 +71,7 @@ type Route = (request: HttpRequest, search: Span) => Answer | Promise<Answer>;
 /** A request and who sent it. */
 interface CallerAsked extends Asked {
   readonly caller: Caller;
+  readonly identity?: Idempotency | undefined;
   readonly visit?: Visit | undefined;
 }
 
@@ -161,13 +167,38 @@ class Routes {
     if (isProblem(caller)) return this.#intake.refuse(caller);
     const ack = this.#ack(request, query, caller);
     if (isProblem(ack)) return this.#intake.refuse(ack);
+    if (query.onBad !== undefined) return this.#intake.refuse(onlyBodies);
     const asked = { wish: wish ?? wishOf(request, query), ack, caller };
     const key = this.#keyOf(request);
-    if (key === null) return this.#take(request, query, asked);
+    if (key === null) return this.#takeQuery(request, search, query, asked);
     return this.#once(key, [bytesOf(search)], asked, (once) => {
       this.#read(search, once.identity);
-      return this.#take(request, query, { ...asked, ...once });
+      return this.#takeQuery(request, search, query, { ...asked, ...once });
     });
+  }
+
+  /** The query was just read. */
+  #takeQuery(request: HttpRequest, search: Span, query: Query, asked: CallerAsked): Answer | Promise<Answer> {
+    if (query.id === undefined || this.#parts.ids === undefined) return this.#take(request, query, asked);
+    let isFresh = true;
+    return this.#withIds(asked, (ids) => {
+      if (!isFresh) this.#read(search, asked.identity);
+      isFresh = false;
+      return this.#take(request, query, { ...asked, ids });
+    });
+  }
+
+  /** Takes a request whose messages may have come before; once more when what came before this start has to be known first. */
+  #withIds(
+    { kept, wish }: CallerAsked,
+    take: (ids: RequestIds | undefined) => Answer | Promise<Answer>,
+  ): Answer | Promise<Answer> {
+    const known = this.#parts.ids;
+    const fresh = () => known === undefined || kept !== undefined ? undefined : new RequestIds(known);
+    const answer = take(fresh());
+    if (answer !== tooEarly) return answer;
+    // Whoever asks again makes it be read again.
+    return known!.ready().then(() => take(fresh()), () => this.#intake.refuse(unknownPast, wish));
   }
 
   #keyOf(request: HttpRequest): string | null {
@@ -213,7 +244,7 @@ class Routes {
     const caller = this.#caller(request, search, query);
     if (isProblem(caller)) return this.#intake.refuse(caller, "pixel");
     const visit = this.#visitors?.(request);
-    const answer = this.#take(request, query, { wish: "pixel", ack: diskAck, caller, visit });
+    const answer = this.#takeQuery(request, search, query, { wish: "pixel", ack: diskAck, caller, visit });
     const cookie = visit?.setCookie;
     return cookie === undefined
       ? answer
@@ -257,8 +288,9 @@ class Routes {
     if (problem !== undefined) return this.#intake.refuse(problem, asked.wish);
     this.#entry.open();
     this.#entry.data(data, 0, data.length, true);
-    this.#entry.shut();
-    return this.#store(asked);
+    if (asked.ids?.isRepeat(identityText(topic!, query.id!)) === true) this.#entry.drop();
+    else this.#entry.shut();
+    return asked.ids?.tooEarly === true ? tooEarly : this.#store(asked);
   }
 
   async #post(request: HttpRequest, search: Span): Promise<Answer> {
@@ -269,23 +301,50 @@ class Routes {
     const ack = this.#ack(request, query, caller);
     if (isProblem(ack)) return this.#intake.refuse(ack);
     for (const name of query.others.keys()) return this.#intake.refuse(stray(name));
+    const diverts = this.#diverts(request, query);
+    if (typeof diverts === "object") return this.#intake.refuse(diverts);
     const body = await bodyOf(request, this.#parts.http.body_max);
     if (isProblem(body)) return this.#intake.refuse(body);
     const asked = { wish: wishOf(request, query), ack, caller };
     const take = (once?: Once) => {
-      // Other requests used the writer meanwhile.
-      this.#read(search, once?.identity);
-      return this.#takeBody(request, query, { ...asked, ...once }, body);
+      const all = { ...asked, ...once };
+      return this.#withIds(all, (ids) => {
+        // Other requests used the writer meanwhile.
+        this.#read(search, once?.identity);
+        const badRows = diverts ? this.#badRows() : undefined;
+        return this.#takeBody(request, query, { ...all, badRows, ids }, body);
+      });
     };
     const key = this.#keyOf(request);
     return key === null ? await take() : await this.#once(key, [bytesOf(search), body], asked, take);
   }
 
+  /** Whether bad lines are to become bad rows: by the query, else by the header. */
+  #diverts(request: HttpRequest, { onBad }: Query): boolean | Problem {
+    const asked = onBad ?? request.header("sparkngin-on-bad");
+    if (asked === null || asked === "refuse") return false;
+    if (asked !== "divert") return badMessage("on_bad", 'on_bad must be "refuse" or "divert"');
+    return this.#parts.http.bad_topic === "" ? noBadRows : true;
+  }
+
+  #badRows(): BadRows {
+    const { bad_topic, message_max, messages_max } = this.#parts.http;
+    return new BadRows(bad_topic, { messageMax: message_max, messagesMax: messages_max });
+  }
+
   #takeBody(request: HttpRequest, query: Query, asked: CallerAsked, body: Uint8Array): Answer | Promise<Answer> {
-    const problem = this.#parse(request, body, { topic: this.#complete(request, query), caller: asked.caller });
+    const problem = this.#parse(request, body, { ...asked, topic: this.#complete(request, query) });
     if (problem !== undefined) return this.#intake.refuse(problem);
     if ((query.seen & idBit) !== 0 && this.#entry.count > 1) return this.#intake.refuse(oneId);
-    return this.#store(asked);
+    const { ids } = asked;
+    if (query.id !== undefined && ids !== undefined) this.#leaveOut(query.id, ids);
+    return ids?.tooEarly === true ? tooEarly : this.#store(asked);
+  }
+
+  /** Of a request whose one message has the id of its query. */
+  #leaveOut(id: string, ids: RequestIds): void {
+    const [message] = ids.wereAsked ? [] : decodeEntry(this.#entry.bytes());
+    if (message !== undefined && ids.isRepeat(identityText(message.topic, id))) this.#entry.rewind();
   }
 
   /** Puts what the query left open. Returns the topic of messages that name none. */
@@ -300,7 +359,7 @@ class Routes {
   #parse(
     request: HttpRequest,
     bytes: Uint8Array,
-    { topic, caller }: { readonly topic: string | undefined; readonly caller: Caller },
+    { topic, caller, badRows, ids }: CallerAsked & { readonly topic: string | undefined },
   ): Problem | undefined {
     const { http } = this.#parts;
     this.#topics.begin();
@@ -310,6 +369,8 @@ class Routes {
       messagesMax: http.messages_max,
       depthMax: http.depth_max,
       topic,
+      badRows,
+      ids,
       admit: (topic) => this.#topics.admit(topic) ?? caller.admit(topic!),
     };
     const body = {
@@ -397,6 +458,8 @@ function wishOf(request: HttpRequest, query: Query): Wish {
   return prefer !== null && /(^|[,;\s])return="?representation\b/i.test(prefer) ? "receipt" : "nothing";
 }
 
+/** Never sent. */
+const tooEarly: Answer = { status: 503, headers: {} };
 const unknownPast: Problem = {
   code: "busy",
   detail: "Whether this request came before cannot be told now: the log cannot be read. Nothing of it was kept",
@@ -428,6 +491,8 @@ function stray(name: string): Problem {
   return badMessage(shownName(name), detail);
 }
 
+const onlyBodies = badMessage("on_bad", 'Parameter "on_bad" is for the lines of a body: send them by POST');
+const noBadRows = badMessage("on_bad", "on_bad=divert is not allowed by this listener: it has no http.bad_topic");
 const oneId = badMessage("id", 'Parameter "id" can stand for one message only: give each message of the body its own');
 
 function notFound(path: string): Answer {

@@ -1,4 +1,6 @@
 /** What every message of a request has to keep to, whatever it came as. */
+import type { BadRows } from "./bad_rows.ts";
+import type { RequestIds } from "./known_ids.ts";
 import type { Problem } from "./problem.ts";
 
 export interface Rules {
@@ -9,6 +11,10 @@ export interface Rules {
   readonly depthMax: number;
   /** The topic of messages that name none. */
   readonly topic: string | undefined;
+  /** Where bad ones of several messages go; without it the first makes the whole request bad. */
+  readonly badRows?: BadRows | undefined;
+  /** Those that were taken before are left out; without it nobody looks. */
+  readonly ids?: RequestIds | undefined;
   /** What is wrong with a message of this topic, or of none. */
   admit(topic: string | undefined): Problem | undefined;
 }

@@ -19,7 +19,8 @@ import { codeOf, type World } from "../os/world.ts";
 import { Deliveries, type DeliveryNews, type Receiver } from "./deliveries.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { openEntry } from "./privacy.ts";
-import { openHistory } from "./history.ts";
+import { openHistory, openIdHistory } from "./history.ts";
+import { KnownIds } from "./known_ids.ts";
 import { Repeats } from "./repeats.ts";
 import { type Handle, openRoutes } from "./routes.ts";
 import { type HttpServer, serveHttp } from "./server.ts";
@@ -64,6 +65,8 @@ export type IntakeNews =
 const tickMs = 250;
 /** About 250 bytes each, if they all come within the window. */
 const repeatKeysMax = 1_000_000;
+/** The same for ids of messages, with their topics. */
+const idCharactersMax = 64 * 1024 * 1024;
 /** A stop answers what is under way for so long. */
 const drainMs = 700;
 
@@ -79,6 +82,7 @@ class Intake {
   readonly #deliveries: Deliveries;
   #server: HttpServer | undefined;
   #repeats: Repeats | undefined;
+  #ids: KnownIds | undefined;
   #handle: Handle | undefined;
   /** What kept delivered messages from being removed the last time: said once. */
   #trimTrouble = "";
@@ -116,12 +120,16 @@ class Intake {
     void this.#tick();
   }
 
-  #openRepeats(): Repeats {
+  /** Both know nothing of the log before they are asked. */
+  #openRepeats(windowMs: number): void {
+    if (windowMs === 0) return;
     const { dir, node } = this.#job;
-    const { http } = this.#settings;
+    const world = this.#world;
     const before = { dir, node, end: this.#table.get("durable") as Position, segment: this.#table.get("segment") };
-    const limits = { windowMs: http.idempotency_window, keysMax: repeatKeysMax };
-    return new Repeats(this.#world.clock, openHistory(this.#world, before), limits);
+    const keyLimits = { windowMs, keysMax: repeatKeysMax };
+    const idLimits = { windowMs, idsMax: repeatKeysMax, charactersMax: idCharactersMax };
+    this.#repeats = new Repeats(world.clock, openHistory(world, before), keyLimits);
+    this.#ids = new KnownIds(world.clock, openIdHistory(world, before), idLimits);
   }
 
   async listen(): Promise<void> {
@@ -129,7 +137,7 @@ class Intake {
     const report = (text: string) => say({ kind: "report", text });
     this.#gate = openGate(http, { world: this.#world, dir: this.#job.dir, report });
     void this.#gate?.keepUp(this.#ticking.signal);
-    this.#repeats = this.#openRepeats();
+    this.#openRepeats(http.idempotency_window);
     this.#handle = this.#openRoutes(http);
     this.#server = await serveHttp({
       listen: http.listen,
@@ -150,7 +158,8 @@ class Intake {
     return openRoutes({
       http,
       gate: this.#gate,
-      repeats: this.#repeats!,
+      repeats: this.#repeats,
+      ids: this.#ids,
       version: this.#job.version,
       entry: openEntry(http.ip, { files: this.#world.files, dir, report: (text) => say({ kind: "report", text }) }),
       deliveries: this.#deliveries,

@@ -97,6 +97,7 @@ export class EntryWriter {
   /** Where the part that is being written began: what is shared, or a message. */
   #partAt = 0;
   #isShared = false;
+  #isOpen = false;
   #firstAt = 0;
   /** Of messages that name no time of their own. */
   #submittedMs: number | undefined;
@@ -119,6 +120,7 @@ export class EntryWriter {
     }
     this.#partAt = out.open();
     this.#isShared = true;
+    this.#isOpen = false;
     this.#submittedMs = undefined;
     this.#count = 0;
   }
@@ -127,6 +129,7 @@ export class EntryWriter {
   open(): void {
     if (this.#isShared) this.#shutShared();
     this.#partAt = this.#out.open();
+    this.#isOpen = true;
     this.#namesTime = false;
   }
 
@@ -134,13 +137,22 @@ export class EntryWriter {
   shut(): void {
     if (this.#submittedMs !== undefined && !this.#namesTime) this.submitted(this.#submittedMs);
     this.#out.shut(this.#partAt);
+    this.#isOpen = false;
     this.#count++;
+  }
+
+  /** Forgets the message that is open, if one is. */
+  drop(): void {
+    if (!this.#isOpen) return;
+    this.#out.at = this.#partAt;
+    this.#isOpen = false;
   }
 
   /** Forgets all messages. */
   rewind(): void {
     if (this.#isShared) return;
     this.#out.at = this.#firstAt;
+    this.#isOpen = false;
     this.#count = 0;
   }
 

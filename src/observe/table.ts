@@ -18,6 +18,8 @@ const nodeCells = [
   "denied",
   "limited",
   "repeated",
+  "known",
+  "diverted",
   "unavailable",
   "logBytes",
   "freeBytes",

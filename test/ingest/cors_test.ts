@@ -22,7 +22,7 @@ Deno.test("M1.10 a preflight of a page that may is told what it may", async () =
     ...named,
     "access-control-allow-methods": "GET, HEAD, POST",
     "access-control-allow-headers":
-      "authorization, content-type, content-encoding, sparkngin-ack, prefer, idempotency-key, traceparent, tracestate",
+      "authorization, content-type, content-encoding, sparkngin-ack, sparkngin-on-bad, prefer, idempotency-key, traceparent, tracestate",
     "access-control-max-age": "7200",
     "vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
   });
@@ -40,7 +40,8 @@ Deno.test("M1.10 a page that may can read the answer, the refusal included", asy
     const answer = await ask(target, { headers });
     assert.deepEqual(aboutOrigins(answer.headers), {
       ...named,
-      "access-control-expose-headers": "sparkngin-ack, idempotent-replayed, retry-after, ratelimit, ratelimit-policy",
+      "access-control-expose-headers":
+        "sparkngin-ack, sparkngin-repeated, sparkngin-diverted, idempotent-replayed, retry-after, ratelimit, ratelimit-policy",
       "vary": "Origin",
     }, target);
   }

@@ -97,7 +97,7 @@ export interface Node {
 }
 
 /** What only some nodes have. */
-export type MoreParts = Partial<Pick<RouteParts, "gate" | "entry" | "repeats">>;
+export type MoreParts = Partial<Pick<RouteParts, "gate" | "entry" | "repeats" | "ids">>;
 
 export function openNode(
   settings: Partial<Config["http"]> = {},

@@ -22,7 +22,7 @@ function open(history: Recalled[] = [], keysMax = 100) {
   return { clock, repeats, asked };
 }
 
-const kept = (first: number) => ({ first: first as Position, epoch: 1 });
+const kept = (first: number) => ({ first: first as Position, epoch: 1, count: 1 });
 const codeOf = (found: object | undefined) => found && isProblem(found) ? found.code : found;
 
 Deno.test("M1.9: the first request passes, the second is told to wait, the third is told where the first one's messages are", () => {

@@ -54,6 +54,7 @@ goesOn("names of attributes in any case", "RFC 9110 5.1", post(event.toUpperCase
 goesOn("an attribute twice", "CloudEvents 1.0.2", post(`${event}ce-id: 2\r\n`, ""), 400);
 goesOn("an overlong escape in an attribute", "CloudEvents HTTP 3.1.3.2", post(`${event}ce-x: %C0%A0\r\n`, ""), 400);
 goesOn("a trace that is none", "Trace Context 3.2", get("traceparent: 00-0-0-0\r\ntraceparent: \xff\r\n"), 204);
+goesOn("bad lines to nowhere", "on_bad", post("Sparkngin-On-Bad: divert\r\nContent-Length: 2\r\n", "{}"), 400);
 goesOn("POST without a body", "RFC 9112 6.3 rule 7", post("", ""), 400);
 goesOn("POST of length 0", "RFC 9112 6.3 rule 6", post("Content-Length: 0\r\n", ""), 400);
 goesOn("GET with a body", "RFC 9110 9.3.1", get("Content-Length: 2\r\n") + "{}", 204);
