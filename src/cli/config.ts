@@ -28,6 +28,14 @@ export function addConfig(program: Command, terminal: Terminal, outcome: Outcome
     const { printSchema } = await import("./config_sample.ts");
     outcome.code = await printSchema(terminal);
   });
+  config.command("import").description(
+    "print what the nginx module of 2013 was told as a configuration that does the same",
+  )
+    .argument("<file>", "nginx's configuration, with sparkngin_ directives")
+    .action(async (file) => {
+      const { importConfig } = await import("./config_import.ts");
+      outcome.code = await importConfig(terminal, file);
+    });
   program.command("init").description("write a configuration file with every key, commented out, to begin with")
     .argument("[file]", "where to write it; it must not exist yet", "sparkngin.toml")
     .action(async (file) => {

@@ -116,3 +116,19 @@ Deno.test("config sample and config schema are printed; init writes the sample o
     await Deno.remove(path, { recursive: true });
   }
 });
+
+Deno.test("M8.1 config import prints TOML, and says on standard error what is not in it", async () => {
+  const files = { "nginx.conf": "user a\u001bb;\nhttp { sparkngin_zmq_x\u001b 1; sparkngin_listen 7000; }" };
+  const { code, out, err } = await sparkngin(["config", "import", "nginx.conf"], { files });
+  assert.equal(code, 0);
+  assert.match(out, /^kind = "zeromq"$/m);
+  assert.match(err, /^nginx\.conf: line 2: sparkngin_zmq_x.* has no counterpart here$/m);
+  assert.ok(!(out + err).includes("\u001b"));
+});
+
+Deno.test("M8.1 config import says which line is wrong, or that there is no such file", async () => {
+  const wrong = await sparkngin(["config", "import", "x"], { files: { x: "\nhttp {" } });
+  assert.deepEqual([wrong.code, wrong.err], [65, 'Cannot import x: line 2: this block has no closing "}"\n']);
+  const none = await sparkngin(["config", "import", "y"]);
+  assert.deepEqual([none.code, none.err, none.out], [78, "Cannot read y: there is no such file\n", ""]);
+});
