@@ -1,5 +1,7 @@
 /** [shell] The command line: which commands there are, what they take, and the exit code they come to. */
-import { Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError } from "commander";
+import { duration } from "../config/options.ts";
+import { askingWord, complete, printCompletion, shells } from "./completion.ts";
 import { addConfig } from "./config.ts";
 import { addDead } from "./dead.ts";
 import { addDestination } from "./destination.ts";
@@ -7,7 +9,7 @@ import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { addConfigurationOptions, requestOf } from "./flags.ts";
 import { addKey } from "./key.ts";
 import { addLog, type Outcome } from "./log.ts";
-import { addSend } from "./send.ts";
+import { addSend, read } from "./send.ts";
 import { realTerminal, type Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -16,6 +18,9 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   const outcome: Outcome = { code: exitCodes.ok };
   const program = buildProgram(terminal, outcome);
   try {
+    if (args[0] === askingWord) {
+      return await complete(terminal, program, args.slice(1));
+    }
     if (args.length === 0) terminal.out(program.helpInformation());
     else await program.parseAsync(args, { from: "user" });
     return outcome.code;
@@ -61,6 +66,7 @@ function buildProgram(terminal: Terminal, outcome: Outcome): Command {
   addKey(program, terminal, outcome);
   addLog(program, terminal, outcome);
   addSend(program, terminal, outcome);
+  addSmall(program, terminal, outcome);
   return program;
 }
 
@@ -98,6 +104,17 @@ function addAsking(program: Command, terminal: Terminal, outcome: Outcome): void
     const { orderReload } = await import("./reload_order.ts");
     outcome.code = await orderReload(terminal, options);
   });
+  add("top", "show rates, lag, destinations and disk of a running server, renewed while you look")
+    .option("--once", "print it once, as is done where the output is no terminal")
+    .option(
+      "--every <duration>",
+      "how often, and how long a rate is measured (default: 1s)",
+      read(duration(""), "--every"),
+    )
+    .action(async (options) => {
+      const { top } = await import("./top.ts");
+      outcome.code = await top(terminal, options);
+    });
   add("tail", "print messages as they come in")
     .option("--topic <pattern>", 'only topics like this, e.g. "web.*"')
     .option("--env <pattern>", "only environments like this")
@@ -107,4 +124,15 @@ function addAsking(program: Command, terminal: Terminal, outcome: Outcome): void
       const { tail } = await import("./tail.ts");
       outcome.code = await tail(terminal, options);
     });
+}
+
+function addSmall(program: Command, terminal: Terminal, outcome: Outcome): void {
+  program.command("completion").description("print the completion script of a shell")
+    .addArgument(new Argument("<shell>", "which shell").choices(shells))
+    .action((shell) => {
+      outcome.code = printCompletion(terminal, shell);
+    });
+  program.command("version").description("print the version").option("--json", "print JSON").action(({ json }) => {
+    terminal.out(json ? `${JSON.stringify({ version })}\n` : `sparkngin ${version}\n`);
+  });
 }

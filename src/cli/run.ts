@@ -21,9 +21,12 @@ export interface Running {
 
 /** Resolves with the exit code when the node has stopped. */
 export async function run({ config, configPath, readAgain }: Running): Promise<number> {
-  const form = Deno.stderr.isTerminal() ? "text" : "json";
+  const { form, level: least } = config.log;
   const world = realWorld();
-  const journal = openJournal(world.clock, (line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), form);
+  const journal = openJournal(world.clock, (line) => Deno.stderr.writeSync(new TextEncoder().encode(line)), {
+    form: form === "auto" ? Deno.stderr.isTerminal() ? "text" : "json" : form,
+    least,
+  });
   const node = claim(world, config.data);
   await untilReadable(world, config.data, (text) => journal.say("warning", text)).catch((problem) => {
     throw explained(problem, config.data);

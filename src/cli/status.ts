@@ -18,9 +18,9 @@ export async function showStatus(terminal: Terminal, { url, json }: StatusReques
   return exitCodes.ok;
 }
 
-export async function askStatus(terminal: Terminal, url: string | undefined): Promise<Status> {
+export async function askStatus(terminal: Terminal, url: string | undefined, limitMs = patienceMs): Promise<Status> {
   const where = serverUrl(terminal, url, "status");
-  const text = await readAll(await ask(terminal, where, AbortSignal.timeout(patienceMs)));
+  const text = await readAll(await ask(terminal, where, AbortSignal.timeout(limitMs)));
   return parseStatus(text, where);
 }
 

@@ -7,6 +7,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string>>;
   /** Whether somebody looks at standard error: progress is shown only then. */
   readonly attended: boolean;
+  /** The size of the terminal that data is printed on; nothing when it goes elsewhere. */
+  readonly screen: Screen | undefined;
   /** What this process writes into the locks it takes. */
   readonly holder: string;
   /** Data: to standard output. */
@@ -30,6 +32,10 @@ export interface Terminal {
   /** The same, with a body of JSON. */
   post(url: URL, json: string, signal?: AbortSignal): Promise<Answer>;
 }
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
+}
 export interface Posting {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
@@ -50,6 +56,9 @@ export function realTerminal(): Terminal {
     env: Deno.env.toObject(),
     get attended() {
       return Deno.stderr.isTerminal();
+    },
+    get screen() {
+      return Deno.stdout.isTerminal() ? Deno.consoleSize() : undefined;
     },
     get holder() {
       return `process ${Deno.pid} on ${Deno.hostname()}`;

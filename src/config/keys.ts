@@ -138,6 +138,16 @@ export const sections = {
     retain_max: size("how much of delivered messages is kept for replay", "4GiB"),
     recycle: flag("use the files of freed messages again; their bytes stay on the disk until then", true),
     ballast: size("disk space kept back for cursors, dead letters and an orderly stop when the disk is full", "64MiB"),
+    level: choice(
+      "least that run says of itself on standard error: info, warning (something to know) or error (something to do)",
+      ["info", "warning", "error"],
+      "info",
+    ),
+    form: choice(
+      "how it says that: a line of text for people, a line of JSON for programs; auto is text on a terminal",
+      ["auto", "text", "json"],
+      "auto",
+    ),
   },
 } satisfies Record<string, Fields>;
 

@@ -4,7 +4,8 @@
  */
 import type { Clock } from "../os/world.ts";
 
-export type Level = "info" | "warning" | "error";
+const levels = ["info", "warning", "error"] as const;
+export type Level = (typeof levels)[number];
 export interface Journal {
   say(level: Level, text: string, facts?: Readonly<Record<string, string | number>>): void;
 }
@@ -12,10 +13,18 @@ export interface Journal {
 const repeatMs = 60_000;
 const rememberedMax = 1000;
 
-export function openJournal(clock: Clock, write: (line: string) => void, form: "text" | "json"): Journal {
+export interface JournalSettings {
+  readonly form: "text" | "json";
+  /** What is less than this is not said. */
+  readonly least?: Level;
+}
+
+export function openJournal(clock: Clock, write: (line: string) => void, settings: JournalSettings): Journal {
+  const { form, least = "info" } = settings;
   const said = new Map<string, { at: number; held: number }>();
   return {
     say(level, text, facts = {}) {
+      if (levels.indexOf(level) < levels.indexOf(least)) return;
       const key = `${level} ${facts.destination ?? ""} ${text}`;
       const before = said.get(key);
       if (before && clock.elapsed() - before.at < repeatMs) {

@@ -1,6 +1,6 @@
 /** A terminal for tests: files and servers are tables, what is printed is kept. */
 import { runProgram } from "../../src/cli/program.ts";
-import type { Answer, Posted, Posting, Terminal } from "../../src/cli/terminal.ts";
+import type { Answer, Posted, Posting, Screen, Terminal } from "../../src/cli/terminal.ts";
 import { readOnly } from "../../src/os/read_only.ts";
 import type { World } from "../../src/os/world.ts";
 
@@ -11,6 +11,7 @@ export interface Given {
   /** For commands that work on a data directory. */
   readonly world?: World;
   readonly attended?: boolean;
+  readonly screen?: Screen;
   readonly stdin?: readonly string[];
   /** What becomes of posted messages; by default nobody answers. */
   readonly take?: (url: URL, posting: Posting) => Posted | Promise<Posted>;
@@ -55,6 +56,7 @@ function fakeTerminal(given: Given, printed: Output): Terminal {
   return {
     env,
     attended,
+    screen: given.screen,
     holder: "a test",
     out: (text) => void (printed.out += typeof text === "string" ? text : new TextDecoder().decode(text)),
     err: (text) => void (printed.err += text),

@@ -27,7 +27,7 @@ Deno.test("P2 verdicts that do not add up are an alarm within a minute", async (
 Deno.test("a sentence that repeats is said once a minute, with its count", () => {
   const sim = new SimWorld(1);
   const lines: string[] = [];
-  const journal = openJournal(sim.clock, (line) => lines.push(line), "json");
+  const journal = openJournal(sim.clock, (line) => lines.push(line), { form: "json" });
   for (let i = 0; i < 5; i++) journal.say("warning", "again", { destination: "a" });
   journal.say("warning", "again", { destination: "b" });
   assert.equal(lines.length, 2);
@@ -35,7 +35,7 @@ Deno.test("a sentence that repeats is said once a minute, with its count", () =>
 
 Deno.test("nothing raw reaches the terminal from what the program says", () => {
   const lines: string[] = [];
-  const journal = openJournal(new SimWorld(1).clock, (line) => lines.push(line), "text");
+  const journal = openJournal(new SimWorld(1).clock, (line) => lines.push(line), { form: "text" });
   journal.say("info", "a\u001b[2Jb\nc", { topic: "x\r\ny" });
   assert.match(lines[0]!, /a\\u001b\[2Jb\\u000ac topic=x\\u000d\\u000ay\n$/);
 });
