@@ -5,4 +5,5 @@ export const adaptors: Readonly<Record<string, () => Promise<{ default: AdaptorK
   file: () => import("./file/mod.ts"),
   kafka: () => import("./kafka/mod.ts"),
   webhook: () => import("./webhook/mod.ts"),
+  zeromq: () => import("./zeromq/mod.ts"),
 };

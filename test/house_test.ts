@@ -24,11 +24,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   message: ["message", "config"],
   log: ["log", "os", "config"],
   access: ["access", "message", "os", "config"],
-  ingest: ["ingest", "access", "message", "log", "os", "config", "observe"],
+  zmtp: ["zmtp", "os", "config"],
+  ingest: ["ingest", "access", "message", "log", "os", "config", "observe", "zmtp"],
   send: ["send", "os", "config"],
   deliver: ["deliver", "message", "log", "os", "config"],
   observe: ["observe", "log", "os", "config", "message"],
-  adaptors: ["adaptors", "deliver", "message", "log", "os", "config"],
+  adaptors: ["adaptors", "deliver", "message", "log", "os", "config", "zmtp"],
 };
 
 Deno.test("a room knows only the rooms that the design gives it", () => {
@@ -41,6 +42,15 @@ Deno.test("a room knows only the rooms that the design gives it", () => {
       if (room !== roomOf(source.path) && !allowed.includes(room)) strays.push(`${source.path} → ${other}`);
     }
   }
+  assert.deepEqual(strays, []);
+});
+
+Deno.test("only what is about ZeroMQ knows its protocol", () => {
+  const strays = sources.flatMap(({ path, imports }) =>
+    path.startsWith("src/zmtp/") || /^(src\/ingest\/zeromq|adaptors\/zeromq\/)/.test(path)
+      ? []
+      : imports.filter((other) => other.startsWith("src/zmtp/")).map((other) => `${path} → ${other}`)
+  );
   assert.deepEqual(strays, []);
 });
 

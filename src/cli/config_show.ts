@@ -1,5 +1,5 @@
 /** `sparkngin config show`: what was understood, as a configuration file, and where each value came from. */
-import { coreKeys, destinationKeys } from "../config/keys.ts";
+import { coreKeys, destinationKeys, zeromqKeys } from "../config/keys.ts";
 import type { Fields, Option } from "../config/options.ts";
 import type { Origin } from "../config/read.ts";
 import { hasReference } from "../config/reference.ts";
@@ -24,7 +24,7 @@ export function renderConfig(configuration: Configuration): string {
   let open: Setting["place"];
   for (const setting of settingsOf(configuration)) {
     const { place } = setting;
-    if (place !== open) lines.push("", typeof place === "number" ? "[[destination]]" : `[${place}]`);
+    if (place !== open) lines.push("", headOf(place!));
     open = place;
     lines.push(...assignment(setting));
   }
@@ -53,11 +53,30 @@ function settingsOf({ config, origins, kinds }: Configuration): Setting[] {
       ...one(kinds[destination.kind]!, destination.options),
     ];
   });
-  return [...core, ...destinations];
+  const zeromq = config.zeromq.flatMap((endpoint, number) =>
+    Object.entries(zeromqKeys).map(([name, option]) => {
+      const path = `zeromq.${number}.${name}`;
+      const value = endpoint[name as keyof typeof zeromqKeys];
+      return {
+        place: `zeromq ${number}`,
+        name,
+        path,
+        option: option as Option<unknown>,
+        value,
+        origin: origins[path]!,
+      };
+    })
+  );
+  return [...core, ...zeromq, ...destinations];
+}
+
+function headOf(place: string | number): string {
+  if (typeof place === "number") return "[[destination]]";
+  return place.startsWith("zeromq ") ? "[[zeromq]]" : `[${place}]`;
 }
 
 interface Setting {
-  /** The section, or the number of the destination; nothing at the top. */
+  /** The section, "zeromq" and its number, or the number of the destination; nothing at the top. */
   readonly place: string | number | undefined;
   readonly name: string;
   readonly path: string;

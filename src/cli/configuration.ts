@@ -28,9 +28,9 @@ export interface Configuration {
 export async function loadConfiguration(terminal: Terminal, request: ConfigurationRequest): Promise<Configuration> {
   const file = findFile(terminal, request.path);
   const files = file === undefined ? [] : [file, ...filesBeside(terminal, file)];
-  const { kinds, isBestEffort } = await loadKinds(kindsIn(files));
+  const { kinds, isBestEffort, problemOf } = await loadKinds(kindsIn(files));
   const { env, readFile } = terminal;
-  const reading = readConfig({ files, env, readFile, flags: request.flags, kinds, isBestEffort });
+  const reading = readConfig({ files, env, readFile, flags: request.flags, kinds, isBestEffort, problemOf });
   if ("problems" in reading) throw new CommandError(exitCodes.configuration, reading.problems);
   return { ...reading, path: file?.name, kinds };
 }
@@ -84,7 +84,7 @@ function cannotRead(path: string, problem: unknown): CommandError {
   return new CommandError(exit, `Cannot read ${path}: ${reason}`, { cause: problem });
 }
 
-type Kinds = Required<Pick<ConfigSources, "kinds" | "isBestEffort">>;
+type Kinds = Required<Pick<ConfigSources, "kinds" | "isBestEffort" | "problemOf">>;
 
 /** Every kind by name, but only those asked for with their options: the code of the others stays on the disk. */
 async function loadKinds(used: readonly string[]): Promise<Kinds> {
@@ -94,5 +94,9 @@ async function loadKinds(used: readonly string[]): Promise<Kinds> {
     if (used.includes(name)) loaded.set(name, (await load()).default);
     kinds[name] = loaded.get(name)?.options ?? {};
   }
-  return { kinds, isBestEffort: (kind, options) => loaded.get(kind)?.promise(options) === "best effort" };
+  return {
+    kinds,
+    isBestEffort: (kind, options) => loaded.get(kind)?.promise(options) === "best effort",
+    problemOf: (kind, options) => loaded.get(kind)?.problem?.(options),
+  };
 }

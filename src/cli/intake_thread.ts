@@ -8,6 +8,9 @@ import { CommandError, exitCodes } from "./exit.ts";
 /** What the thread found in the log. */
 export type Recovery = Extract<IntakeNews, { kind: "recovered" }>;
 
+/** Where it takes messages. */
+export type Listening = Extract<IntakeNews, { kind: "listening" }>;
+
 /**
  * The runtime completes at most 128 reads a turn of its loop, the last that became ready first. Beyond 128 busy connections some
  * would wait for a second and more, so it hears of fewer at once: then all that it has heard of have their turn. Read by the
@@ -19,7 +22,7 @@ const fairEvents = "96";
 export class IntakeThread {
   readonly #worker: Worker;
   readonly #recovered = Promise.withResolvers<Recovery>();
-  readonly #listening = Promise.withResolvers<string>();
+  readonly #listening = Promise.withResolvers<Listening>();
   readonly #stopped = Promise.withResolvers<void>();
   #configured = Promise.withResolvers<void>();
   onReport: (text: string) => void = () => {};
@@ -39,11 +42,14 @@ export class IntakeThread {
   get recovered(): Promise<Recovery> {
     return this.#recovered.promise;
   }
-  async listen(address: string): Promise<string> {
+  async listen(address: string): Promise<Listening> {
     this.#order({ kind: "listen" });
     try {
       return await this.#listening.promise;
     } catch (problem) {
+      if (codeOf(problem) === "ZeromqProblem") {
+        throw new CommandError(exitCodes.cannotListen, (problem as Error).message);
+      }
       if (codeOf(problem) === "TlsProblem") throw new CommandError(exitCodes.configuration, (problem as Error).message);
       const reason = codeOf(problem) === "EADDRINUSE" ? "something else listens there" : (problem as Error).message;
       throw new CommandError(
@@ -72,7 +78,7 @@ export class IntakeThread {
   }
   #hear(news: IntakeNews): void {
     if (news.kind === "recovered") this.#recovered.resolve(news);
-    if (news.kind === "listening") this.#listening.resolve(news.address);
+    if (news.kind === "listening") this.#listening.resolve(news);
     if (news.kind === "configured") {
       if (news.problem === undefined) this.#configured.resolve();
       else this.#configured.reject(new Error(news.problem));

@@ -57,6 +57,7 @@ export class RunningNode {
   #stopping: Promise<void> | undefined;
   readonly #ending = new AbortController();
   address = "";
+  zeromqAddresses: readonly string[] = [];
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
@@ -73,6 +74,7 @@ export class RunningNode {
       node,
       version,
       started: this.#started,
+      zeromq: config.zeromq,
       settings: { http: config.http, log: config.log, destinations: receivers },
     });
     const [table, intake] = [this.#table, this.#intake];
@@ -112,9 +114,12 @@ export class RunningNode {
     this.#destinations.begin(this.#parts.placed, { start, end, remembered: this.#remembered });
     this.#management = await this.#openManagement();
     this.#goOn();
-    this.address = await this.#intake.listen(config.http.listen);
+    const { address, zeromq } = await this.#intake.listen(config.http.listen);
+    this.address = address;
+    this.zeromqAddresses = zeromq;
+    const over: Record<string, string> = zeromq.length > 0 ? { zeromq: zeromq.join(" ") } : {};
     this.#listening.resolve();
-    journal.say("info", "ready", { http: this.address, management: this.managementAddress, node });
+    journal.say("info", "ready", { http: this.address, ...over, management: this.managementAddress, node });
     this.#parts.manager.ready(`takes messages on ${this.address}`);
   }
 

@@ -151,6 +151,35 @@ export const sections = {
   },
 } satisfies Record<string, Fields>;
 
+/** What every `[[zeromq]]` understands: a way in for messages over ZeroMQ. */
+export const zeromqKeys = {
+  socket: choice(
+    'what it is: "pull" takes and says nothing, "router" answers each message once it is synced, "sub" listens to a publisher',
+    ["pull", "router", "sub"],
+    "pull",
+  ),
+  listen: list(
+    'where to listen: addresses such as "127.0.0.1:7001", or "ipc:///run/in.sock"; port 0 lets the system choose',
+    [],
+  ),
+  connect: list("where to connect, again and again, as for listen", []),
+  format: choice(
+    'what a frame is: "json" is a message, a list of them or one a line, as over HTTP; "raw" is the data of a message, any bytes',
+    ["json", "raw"],
+    "json",
+  ),
+  topic: shaped("topic of messages that name none; empty refuses them", topic, ""),
+  env: text("env of messages that name none", ""),
+  topic_frame: flag("a frame with the topic stands in front of each message; with json it is passed over"),
+  subscribe: list("beginnings of the messages that a sub asks for", [""]),
+  connections_max: whole("most connections at once", 1000, 1, 100_000),
+  heartbeat: duration(
+    'silence after which a peer is asked whether it is there; after as long again it is gone; "0s" never asks',
+    "30s",
+  ),
+  insecure: flag("allow addresses beyond this machine although ZeroMQ here knows neither keys nor encryption"),
+} satisfies Fields;
+
 /** What every `[[destination]]` understands, whatever its kind. */
 export const destinationKeys = {
   name: shaped("name of the destination: letters, digits, dot, dash, underscore; 64 at most", destinationName),
@@ -240,7 +269,11 @@ export type DestinationSettings = Options<typeof destinationKeys>;
 export interface Destination extends DestinationSettings {
   readonly options: Readonly<Record<string, unknown>>;
 }
+/** One `[[zeromq]]`. */
+export type ZeromqEndpoint = Options<typeof zeromqKeys>;
+
 /** What was configured, complete with defaults. */
 export interface Config extends Top, Sections {
+  readonly zeromq: readonly ZeromqEndpoint[];
   readonly destination: readonly Destination[];
 }

@@ -4,8 +4,19 @@
  */
 import { isAddressOrNetwork, isLoopback, parseAddress } from "./address.ts";
 import { type ConfigFile, Document } from "./document.ts";
+import { parseEndpoint, staysHere } from "./endpoint.ts";
 import { assertListable, parseFormat } from "./format.ts";
-import { type Config, coreKeys, type Destination, destinationKeys, filterFields, sections, topKeys } from "./keys.ts";
+import {
+  type Config,
+  coreKeys,
+  type Destination,
+  destinationKeys,
+  filterFields,
+  sections,
+  topKeys,
+  type ZeromqEndpoint,
+  zeromqKeys,
+} from "./keys.ts";
 import type { Path } from "./lines.ts";
 import { suggestion } from "./nearest.ts";
 import type { Fields, Option } from "./options.ts";
@@ -19,6 +30,8 @@ export interface ConfigSources extends Outside {
   /** Every kind of destination with its options; those of kinds that the file does not use may be empty. */
   readonly kinds: Readonly<Record<string, Fields>>;
   /** Whether a destination of this kind with these options may drop messages: nobody waits for it unless told to. */
+  /** What is wrong with a destination's options together, as the end of a sentence that begins with its place. */
+  readonly problemOf?: (kind: string, options: Readonly<Record<string, unknown>>) => string | undefined;
   readonly isBestEffort?: (kind: string, options: Readonly<Record<string, unknown>>) => boolean;
 }
 
@@ -80,7 +93,11 @@ class ConfigReader {
   read(): Config {
     this.#refuseUnknownSections();
     this.#refuseUnknownVariables();
-    const config = { ...this.#readCore(), destination: this.#readDestinations() } as unknown as Config;
+    const config = {
+      ...this.#readCore(),
+      zeromq: this.#readZeromq(),
+      destination: this.#readDestinations(),
+    } as unknown as Config;
     this.#checkAddresses(config);
     this.#checkProxies(config);
     this.#checkTls(config);
@@ -90,7 +107,7 @@ class ConfigReader {
   }
 
   #refuseUnknownSections(): void {
-    const known = [...Object.keys(topKeys), ...Object.keys(sections), "destination"];
+    const known = [...Object.keys(topKeys), ...Object.keys(sections), "zeromq", "destination"];
     for (const [name, value] of Object.entries(this.#document.tables)) {
       const isSection = Object.hasOwn(sections, name);
       if (!known.includes(name)) this.#refuseUnknown([name], isTable(value) ? `section [${name}]` : undefined, known);
@@ -164,6 +181,22 @@ class ConfigReader {
     }
   }
 
+  #readZeromq(): ZeromqEndpoint[] {
+    const written = this.#document.tables.zeromq ?? [];
+    if (!Array.isArray(written) || !written.every(isTable)) {
+      this.#refuse(["zeromq"], "a way in over ZeroMQ is written as [[zeromq]], with two brackets on each side");
+      return [];
+    }
+    return written.map((_, number) => {
+      const path = ["zeromq", number];
+      const place = `[[zeromq]] number ${number + 1}`;
+      const endpoint = this.#readFields(zeromqKeys, path, { id: String(number), place, table: "zeromq" });
+      this.#refuseUnknownKeys(path, place, Object.keys(zeromqKeys));
+      for (const problem of zeromqProblems(endpoint as ZeromqEndpoint)) this.#refuse(path, `${place} ${problem}`);
+      return endpoint as ZeromqEndpoint;
+    });
+  }
+
   #readDestinations(): Destination[] {
     const written = this.#document.tables.destination ?? [];
     if (!Array.isArray(written) || !written.every(isTable)) {
@@ -188,6 +221,10 @@ class ConfigReader {
     }
     if (isTable(table.filter)) this.#refuseUnknownKeys([...path, "filter"], `the filter of ${place}`, filterFields);
     const values = this.#readFields(options ?? {}, path, { id, place });
+    if (typeof table.kind === "string" && this.problems.length === 0) {
+      const problem = this.#sources.problemOf?.(table.kind, values);
+      if (problem !== undefined) this.#refuse(path, `${place} ${problem}`);
+    }
     const required = this.#isRequired({ id, kind: table.kind, required: common.required }, values);
     return { ...common, required, options: values } as unknown as Destination;
   }
@@ -212,12 +249,16 @@ class ConfigReader {
     }
   }
 
-  #readFields(fields: Fields, path: Path, { id, place }: { id: string; place: string }): Record<string, unknown> {
+  #readFields(
+    fields: Fields,
+    path: Path,
+    { id, place, table = "destination" }: { readonly id: string; readonly place: string; readonly table?: string },
+  ): Record<string, unknown> {
     return Object.fromEntries(
       Object.entries(fields).map(([name, option]) => {
         const given = this.#fromFile([...path, name], `"${name}" in ${place}`);
         if (given === undefined && option.needed) this.#refuse(path, `${place} needs "${name}": ${option.help}`);
-        return [name, this.#choose(`destination.${id}.${name}`, option, [given])];
+        return [name, this.#choose(`${table}.${id}.${name}`, option, [given])];
       }),
     );
   }
@@ -336,6 +377,24 @@ class ConfigReader {
 function isOrigin(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\/[^/?#@*"',\s]+$/.test(text) && URL.canParse(text) &&
     (new URL(text).origin === text || !/^https?:/.test(text));
+}
+
+/** What is wrong with a `[[zeromq]]` as a whole: each ends a sentence that begins with its place. */
+function* zeromqProblems({ listen, connect, format, topic, ...more }: ZeromqEndpoint): Generator<string> {
+  const written = [...listen ?? [], ...connect ?? []];
+  if (written.length === 0) yield 'needs "listen" or "connect": where it takes messages';
+  for (const text of written) {
+    const endpoint = parseEndpoint(text);
+    if (endpoint === undefined) {
+      yield `has "${text}"; expected addresses such as "127.0.0.1:7001" or "ipc:///run/in.sock"`;
+    } else if (!more.insecure && !staysHere(endpoint)) {
+      yield `has "${text}", which is beyond this machine, and knows neither keys nor encryption: ` +
+        "write insecure = true in it if whoever reaches it may send messages; else use 127.0.0.1 or ipc://";
+    }
+  }
+  if (format === "raw" && topic === "" && !more.topic_frame) {
+    yield 'needs "topic" or "topic_frame": a raw message cannot name its topic';
+  }
 }
 
 /** A value from outside the file. */

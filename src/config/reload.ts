@@ -43,7 +43,10 @@ export function changeTo(wanted: Config, running: Config): Change {
   return {
     config: merged(wanted, running),
     keys,
-    needsRestart: differing.filter((path) => !liveKeys.includes(path)),
+    needsRestart: [
+      ...differing.filter((path) => !liveKeys.includes(path)),
+      ...(same(wanted.zeromq, running.zeromq) ? [] : ["zeromq"]),
+    ],
     added: [...names].filter((name) => !before.has(name)),
     changed: wanted.destination.filter((one) => isOther(one, before.get(one.name))).map(({ name }) => name),
     removed: [...before.keys()].filter((name) => !names.has(name)),

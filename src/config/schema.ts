@@ -1,5 +1,5 @@
 /** The configuration as JSON Schema, for editors: made from the tables of keys. Somewhat stricter than we are with quotes. */
-import { destinationKeys, filterFields, sections, topKeys } from "./keys.ts";
+import { destinationKeys, filterFields, sections, topKeys, zeromqKeys } from "./keys.ts";
 import type { Fields, Option, Schema } from "./options.ts";
 
 /** A kind of destination, as its adaptor declares it. */
@@ -17,6 +17,11 @@ export function configSchema(kinds: Readonly<Record<string, KindOfDestination>>)
     properties: {
       ...properties(topKeys),
       ...Object.fromEntries(Object.entries(sections).map(([name, fields]) => [name, closed(properties(fields))])),
+      zeromq: {
+        type: "array",
+        description: "ways in for messages over ZeroMQ, beside HTTP",
+        items: closed(properties(zeromqKeys)),
+      },
       destination: {
         type: "array",
         description: "places that every message is delivered to; without any, messages go to files",

@@ -58,7 +58,9 @@ export interface Adaptor {
    * One call at a time, in order. When `signal` aborts it settles soon.
    */
   send(batch: readonly Delivery[], signal: AbortSignal): Promise<Result>;
-  /** Where there may be nobody to send to (PUB): resolves when there is. The pump waits here, not in `send`. */
+  /**
+   * Where there may be nobody to send to (PUB): resolves when there is, or when `signal` aborts. The pump waits here, not in `send`.
+   */
   ready?(signal: AbortSignal): Promise<void>;
   /** Called now and then while there is nothing to send: files are finished here when their hour is over. */
   idle?(): Promise<void>;
@@ -74,6 +76,12 @@ export interface AdaptorKind<F extends Fields = Fields> {
   /** Batches it may have under way at once and still keep order: 1 unless the protocol acknowledges in order. */
   readonly inFlight: number;
   readonly options: F;
+  /** What is wrong with the options together: ends a sentence that begins with the destination's place in the file. */
+  problem?(options: Options<F>): string | undefined;
+  /** Whether others come to it: it is opened at once, and not with the first message. */
+  listens?(options: Options<F>): boolean;
+  /** How many bytes of the log may wait while nobody is there to send to; the oldest beyond it are overwritten. */
+  buffer?(options: Options<F>): number | undefined;
   /** Resolves when the destination can be sent to; rejects, saying what to do, when it cannot. */
   open(options: Options<F>, place: Place, signal: AbortSignal): Promise<Adaptor>;
   /**

@@ -27,6 +27,10 @@ export interface PumpParts {
   readonly refusedMax: number;
   /** What is before it has waited too long for a destination that is not required. */
   readonly floor?: () => Position;
+  /** Others come to it: it is opened before there is a message. */
+  readonly listens?: boolean;
+  /** While nobody is there to send to, what is before this is overwritten; asked with the cursor's position. */
+  readonly buffered?: (from: Position) => Position;
   /** What the operator tells it. */
   readonly control: Control;
   readonly watch: PumpWatch;
@@ -50,6 +54,10 @@ export interface PumpWatch {
   held(count: number): void;
   /** These were given up, all or some of them, because too much waits. */
   expired(from: Position, to: Position): void;
+  /** There are messages, and nobody is there to send them to. */
+  alone(): void;
+  /** These were given up because the buffer is full, and nobody is there. */
+  overwritten(from: Position, to: Position): void;
   lost(text: string): void;
 }
 
@@ -111,6 +119,7 @@ export class Pump {
     while (!signal.aborted) {
       if (replay.isDue) await this.#sendAgain(replay);
       if (signal.aborted) return;
+      await this.#attend(signal);
       const items = await this.#patiently(() => this.#next(), signal);
       if (items === undefined) return;
       if (items.length === 0) {
@@ -146,15 +155,59 @@ export class Pump {
     }
   }
 
-  #next(): ReturnType<LogReader["next"]> {
-    const { reader, cursor, limit, watch } = this.#parts;
-    const [from, to] = [cursor.position, this.#floorNow()];
-    if (from < to) {
-      cursor.advance(to, { expired: to - from });
-      reader.seek(to);
-      watch.expired(from, to);
+  /** Where others come to us: opens early, and waits until somebody is there when there is something to send. */
+  async #attend(signal: AbortSignal): Promise<void> {
+    const { world, watch, listens, cursor, mark } = this.#parts;
+    let [tries, alone] = [0, false];
+    while (listens && !signal.aborted) {
+      const moment = deadlineAfter(world.clock, floorEveryMs, signal);
+      try {
+        this.#adaptor ??= await this.#parts.open(signal);
+        const waits = mark.position > cursor.position;
+        if (tries > 0 && !alone) watch.trouble(undefined, 0);
+        tries = 0;
+        if (!waits || this.#adaptor.ready === undefined) return;
+        await this.#adaptor.ready(moment.signal);
+        if (!moment.signal.aborted) return;
+        watch.alone();
+        alone = true;
+      } catch (problem) {
+        await this.#letGo();
+        if (!signal.aborted) watch.trouble(reasonOf(problem), tries + 1);
+        await world.clock.sleep(pauseAfter(tries++, world.random), signal);
+      } finally {
+        moment.clear();
+      }
+      await this.#patiently(() => this.#overwrite(), signal);
+      if (world.clock.elapsed() - this.#syncedAt >= syncEveryMs) this.#sync();
     }
-    return reader.next(limit);
+  }
+
+  /** Nobody is there: what does not fit into the buffer, or waits for too long, is given up, the oldest first. */
+  #overwrite(): true {
+    this.#expire();
+    const { buffered, cursor, mark, reader, watch } = this.#parts;
+    const from = cursor.position;
+    const to = buffered === undefined ? from : Math.min(buffered(from), mark.position) as Position;
+    if (from >= to) return true;
+    cursor.advance(to, { overwritten: to - from });
+    reader.seek(to);
+    watch.overwritten(from, to);
+    return true;
+  }
+
+  #next(): ReturnType<LogReader["next"]> {
+    this.#expire();
+    return this.#parts.reader.next(this.#parts.limit);
+  }
+
+  #expire(): void {
+    const { reader, cursor, watch } = this.#parts;
+    const [from, to] = [cursor.position, this.#floorNow()];
+    if (from >= to) return;
+    cursor.advance(to, { expired: to - from });
+    reader.seek(to);
+    watch.expired(from, to);
   }
 
   /** What is before it expires. Looked for now and then only. */

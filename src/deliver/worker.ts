@@ -5,20 +5,21 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { adaptors } from "../../adaptors/mod.ts";
 import type { Destination } from "../config/keys.ts";
-import { Budget, FollowingWatermark, openCursor, type Position, SegmentReader, Timeline } from "../log/mod.ts";
+import { Budget, FollowingWatermark, openCursor, type Position, SegmentReader, Tail, Timeline } from "../log/mod.ts";
 import { filterOf } from "../message/filter.ts";
 import { formatter } from "../message/format.ts";
 import { type DestinationCells, destinationStates, Table } from "../observe/table.ts";
 import { realWorld } from "../os/deno.ts";
 import type { World } from "../os/world.ts";
-import type { Place } from "./adaptor.ts";
+import type { AdaptorKind, Place } from "./adaptor.ts";
 import { Control, type Order, type Outcome } from "./control.ts";
 import { carryOutOnLetters, type LetterOrder, type LetterOutcome } from "./letter_order.ts";
 import { Letterbox } from "./letterbox.ts";
-import { Pump, type PumpWatch } from "./pump.ts";
+import { Pump, type PumpParts, type PumpWatch } from "./pump.ts";
 
 /** A read that fails may be a cable or a controller: what is not there after a minute is damaged. */
 const readPatienceMs = 60_000;
+const nobody = "nobody is there to take messages: they wait";
 
 /** What the supervisor gives the thread. */
 export interface DestinationJob {
@@ -71,6 +72,7 @@ async function work(job: DestinationJob): Promise<void> {
   const stop = listened((order) =>
     isForLetters(order) ? carryOutOnLetters(order, () => deadLetters.look(), world.clock) : control.give(order)
   );
+  const kind = (await adaptors[destination.kind]!()).default;
   const pump = new Pump({
     world,
     reader: new SegmentReader(world, dir, node, cursor.position, mark, { patienceMs: readPatienceMs }),
@@ -84,7 +86,9 @@ async function work(job: DestinationJob): Promise<void> {
     limit: { count: destination.batch, bytes: destination.batch_bytes },
     lingerMs: () => cells.get("waiters") > 0 ? 0 : destination.linger,
     deadlineMs: destination.deadline,
-    open: opener(job, world, cursor),
+    open: opener(job, kind, { world, cursor }),
+    listens: kind.listens?.(destination.options) ?? false,
+    ...bufferOf(job, kind, { world, mark }),
     refusedMax: destination.refused_max,
     ...(!destination.required && { floor: floorOf(job, world) }),
     deadLetters,
@@ -132,7 +136,24 @@ function floorOf({ destination, dir }: DestinationJob, world: World): () => Posi
   return () => budget.floor();
 }
 
-function opener({ destination, outDir }: DestinationJob, world: World, cursor: Shown) {
+/** What waits while nobody is there to take it, where an adaptor says how much that may be. */
+function bufferOf(
+  { destination, dir, node }: DestinationJob,
+  kind: AdaptorKind,
+  { world, mark }: { readonly world: World; readonly mark: FollowingWatermark },
+): Pick<PumpParts, "buffered"> {
+  const bytes = kind.buffer?.(destination.options);
+  if (bytes === undefined) return {};
+  const reader = new SegmentReader(world, dir, node, 0 as Position, mark, { patienceMs: readPatienceMs });
+  const tail = new Tail(new Budget(world.files, dir, bytes), reader, bytes);
+  return { buffered: (from) => tail.floor(from) };
+}
+
+function opener(
+  { destination, outDir }: DestinationJob,
+  kind: AdaptorKind,
+  { world, cursor }: { readonly world: World; readonly cursor: Shown },
+) {
   return async (signal: AbortSignal) => {
     const place: Place = {
       destination: destination.name,
@@ -142,7 +163,6 @@ function opener({ destination, outDir }: DestinationJob, world: World, cursor: S
       generation: cursor.generation,
       notice: (text) => say({ kind: "notice", text }),
     };
-    const kind = (await adaptors[destination.kind]!()).default;
     return await kind.open(destination.options, place, signal);
   };
 }
@@ -188,6 +208,16 @@ function watching(cells: DestinationCells, { cursor, deadLetters, waiting }: Wat
       cells.set("deadBytes", deadLetters.found()?.bytes ?? 0);
     },
     held: (count) => cells.set("held", count),
+    alone() {
+      setState(cells, "waiting");
+      if (lastText !== nobody) say({ kind: "trouble", text: nobody, tries: 0 });
+      lastText = nobody;
+    },
+    overwritten(from, to) {
+      tell({ kind: "skipped", from, to, reason: "overwritten: nobody was there to take it" });
+      show(cells, cursor);
+      setState(cells, "waiting");
+    },
     expired(from, to) {
       say({ kind: "lost", text: `messages ${from} to ${to - 1} expired: more than backlog_max waits` });
       tell({ kind: "skipped", from, to, reason: "expired: more than backlog_max waits" });

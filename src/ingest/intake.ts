@@ -105,6 +105,22 @@ export class Intake {
     });
   }
 
+  /**
+   * Stores what came by a way that has answers of its own: in the log when this returns, safe once `durable` resolves. Throws and
+   * rejects as the log does.
+   */
+  keep(bytes: Uint8Array, count: number, requests = 0): Kept & { readonly durable: Promise<void> } {
+    const first = this.#parts.log.append(bytes, count);
+    const { durable } = this.#join(count, bytes.length, requests);
+    return { first, epoch: this.#parts.epoch(), count, durable };
+  }
+
+  /** What a sender is told of messages that are safe; `ids` are the senders' own. */
+  receiptOf(kept: Kept, ids: readonly (string | undefined)[]): string {
+    const told = ids.slice(0, idsMax);
+    return this.#receiptOf({ ...kept, ids: told, wish: "receipt", notes: undefined }, "disk");
+  }
+
   /** Of what is in the log already. Whether it was delivered, too, nobody has kept in mind. */
   #again(kept: Kept, entry: EntryWriter, { wish, ack, notes }: Asked & { readonly notes: Notes | undefined }): Answer {
     this.#parts.table.add("requests", 1);
@@ -166,14 +182,14 @@ export class Intake {
   }
 
   /** Requests of one commit share one promise and one answer; their counts are added when it is over. */
-  #join(messages: number, bytes: number): Commit {
+  #join(messages: number, bytes: number, requests = 1): Commit {
     const durable = this.#parts.log.durable();
     let commit = this.#commit;
     if (commit === undefined || commit.durable !== durable) {
       commit = this.#begin(durable);
       this.#commit = commit;
     }
-    commit.requests++;
+    commit.requests += requests;
     commit.messages += messages;
     commit.bytes += bytes;
     return commit;
@@ -253,7 +269,7 @@ function idsIn(entry: Uint8Array): (string | undefined)[] {
 const tooLong: Problem = { code: "too-large", detail: `The request takes more than ${entryBytesMax} bytes of the log` };
 
 /** What the log complains about, as senders see it. Anything else is a mistake of ours and goes on. */
-function problemOf(problem: unknown): Problem {
+export function problemOf(problem: unknown): Problem {
   if (problem instanceof LogExhausted) {
     return {
       code: "system-exhausted",

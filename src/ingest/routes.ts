@@ -46,6 +46,8 @@ export interface RouteParts extends IntakeParts {
   readonly http: Sections["http"];
   /** Nothing where everybody may send, as much as it likes. */
   readonly gate?: Gate | undefined;
+  /** Which topics were seen, if others want to know, too. */
+  readonly topics?: Topics;
   /** Where requests are written; the one for all if left out. */
   readonly entry?: EntryWriter;
   /** Without it, nobody looks for an Idempotency-Key. */
@@ -103,7 +105,7 @@ class Routes {
     this.#parts = parts;
     this.#roots = parts.http.root === "" ? ["", "/sparkngin"] : [parts.http.root];
     this.#intake = new Intake(parts);
-    this.#topics = new Topics(parts.http);
+    this.#topics = parts.topics ?? new Topics(parts.http);
     this.#fill = openSender(parts.http);
     this.#entry = parts.entry ?? entryWriter;
     this.#gate = parts.gate;

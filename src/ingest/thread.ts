@@ -3,7 +3,7 @@
  * listens when told to, once every destination has its cursor; stops in the order close door → answer → sync → mark.
  */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import type { Sections } from "../config/keys.ts";
+import type { Sections, ZeromqEndpoint } from "../config/keys.ts";
 import {
   destinationKey,
   freeBefore,
@@ -20,10 +20,13 @@ import { Deliveries, type DeliveryNews, type Receiver } from "./deliveries.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { openEntry } from "./privacy.ts";
 import { openHistory, openIdHistory } from "./history.ts";
+import { Intake as Requests, type IntakeParts } from "./intake.ts";
 import { KnownIds } from "./known_ids.ts";
 import { Repeats } from "./repeats.ts";
 import { type Handle, openRoutes } from "./routes.ts";
 import { type HttpServer, serveHttp } from "./server.ts";
+import { Topics } from "./topics.ts";
+import type { Ways, ZeromqServer } from "./zeromq.ts";
 
 export interface IntakeJob {
   readonly table: SharedArrayBuffer;
@@ -31,6 +34,7 @@ export interface IntakeJob {
   readonly node: string;
   readonly version: string;
   readonly started: number;
+  readonly zeromq: readonly ZeromqEndpoint[];
   readonly settings: IntakeSettings;
 }
 /** What a reload may change. */
@@ -54,7 +58,7 @@ export type IntakeNews =
     readonly end: Position;
     readonly recovered: Pick<Recovered, "damages" | "notes">;
   }
-  | { readonly kind: "listening"; readonly address: string }
+  | { readonly kind: "listening"; readonly address: string; readonly zeromq: readonly string[] }
   /** The settings hold for every request that comes from now on, and retention minds the destinations; or why nothing changed. */
   | { readonly kind: "configured"; readonly problem?: string }
   | { readonly kind: "failed"; readonly code: string; readonly text: string }
@@ -81,9 +85,11 @@ class Intake {
   readonly #removeSleeper = new Map<number, () => void>();
   readonly #deliveries: Deliveries;
   #server: HttpServer | undefined;
+  #zeromq: ZeromqServer | undefined;
   #repeats: Repeats | undefined;
   #ids: KnownIds | undefined;
   #handle: Handle | undefined;
+  #ways: Ways;
   /** What kept delivered messages from being removed the last time: said once. */
   #trimTrouble = "";
   #gate: Gate | undefined;
@@ -91,6 +97,7 @@ class Intake {
   constructor(job: IntakeJob) {
     this.#job = job;
     this.#settings = job.settings;
+    this.#ways = this.#openWays(job.settings.http);
     const { log } = job.settings;
     this.#table = new Table(job.table);
     this.#mark = new RaisingWatermark({
@@ -138,7 +145,9 @@ class Intake {
     this.#gate = openGate(http, { world: this.#world, dir: this.#job.dir, report });
     void this.#gate?.keepUp(this.#ticking.signal);
     this.#openRepeats(http.idempotency_window);
-    this.#handle = this.#openRoutes(http);
+    this.#handle = this.#openRoutes(this.#ways);
+    // First: who cannot have its port has taken nothing yet.
+    this.#zeromq = await this.#serveZeromq(report);
     this.#server = await serveHttp({
       listen: http.listen,
       tls: http.tls_cert === "" ? undefined : http,
@@ -150,36 +159,59 @@ class Intake {
       report,
     });
     this.#setState("ready");
-    say({ kind: "listening", address: this.#server.address });
+    say({ kind: "listening", address: this.#server.address, zeromq: this.#zeromq?.addresses ?? [] });
   }
 
-  #openRoutes(http: Sections["http"]): Handle {
-    const { dir } = this.#job;
+  #openWays(http: Sections["http"]): Ways {
+    const report = (text: string) => say({ kind: "report", text });
+    const entry = openEntry(http.ip, { files: this.#world.files, dir: this.#job.dir, report });
+    return { http, entry, topics: new Topics(http) };
+  }
+
+  #openRoutes(ways: Ways): Handle {
     return openRoutes({
-      http,
+      ...ways,
+      ...this.#intakeParts(),
       gate: this.#gate,
       repeats: this.#repeats,
       ids: this.#ids,
       version: this.#job.version,
-      entry: openEntry(http.ip, { files: this.#world.files, dir, report: (text) => say({ kind: "report", text }) }),
+      status: () => this.#status(),
+    });
+  }
+
+  #intakeParts(): IntakeParts {
+    return {
       deliveries: this.#deliveries,
       log: this.#writer,
       clock: this.#world.clock,
       table: this.#table,
       node: this.#job.node,
       epoch: () => this.#writer.facts().epoch,
-      status: () => this.#status(),
+    };
+  }
+
+  async #serveZeromq(report: (text: string) => void): Promise<ZeromqServer | undefined> {
+    const { zeromq: endpoints } = this.#job;
+    if (endpoints.length === 0) return undefined;
+    const { serveZeromq } = await import("./zeromq.ts");
+    const intake = new Requests(this.#intakeParts());
+    const parts = { endpoints, world: this.#world, intake, ways: () => this.#ways, table: this.#table, report };
+    return await serveZeromq(parts).catch((problem) => {
+      throw Object.assign(new Error(`${textOf(problem)}; choose another in [[zeromq]]`), { code: "ZeromqProblem" });
     });
   }
 
   /** Requests under way end by the settings they began with. */
   configure(settings: IntakeSettings): void {
-    const handle = this.#handle && this.#openRoutes(settings.http);
+    const ways = this.#openWays(settings.http);
+    const handle = this.#handle && this.#openRoutes(ways);
     const gone = this.#settings.destinations.filter(({ number }) =>
       !settings.destinations.some((one) => one.number === number)
     );
     // Nothing can fail from here on.
     this.#handle = handle;
+    this.#ways = ways;
     this.#settings = settings;
     for (const { number } of gone) this.#forgetSleeper(number);
     this.#configureDeliveries();
@@ -209,9 +241,11 @@ class Intake {
     this.#setState("stopping");
     this.#deliveries.stop();
     const limit = new AbortController();
-    await Promise.race([this.#server?.shutdown(), this.#world.clock.sleep(drainMs, limit.signal)]);
+    const drained = Promise.all([this.#server?.shutdown(), this.#zeromq?.shutdown()]);
+    await Promise.race([drained, this.#world.clock.sleep(drainMs, limit.signal)]);
     limit.abort();
     this.#server?.abort();
+    this.#zeromq?.abort();
     this.#gate?.close();
     await this.#writer.close();
     say({ kind: "stopped" });

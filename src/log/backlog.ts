@@ -2,7 +2,7 @@
 import { codeOf, type Files, join } from "../os/world.ts";
 import { listSegments } from "./directory.ts";
 import { parseSegmentName } from "./format.ts";
-import type { Position } from "./mod.ts";
+import type { LogReader, Position } from "./mod.ts";
 
 export class Budget {
   readonly #files: Files;
@@ -46,6 +46,53 @@ export class Budget {
     } catch (problem) {
       if (codeOf(problem) === "ENOENT") return 0;
       throw problem;
+    }
+  }
+}
+
+const stepBytes = 64 * 1024;
+
+/** The same to within 64 KiB, for budgets smaller than a segment. It reads what comes to know how long it is. */
+export class Tail {
+  readonly #segments: Budget;
+  readonly #reader: LogReader;
+  readonly #bytes: number;
+  /** Where pieces of about a step begin, and how many bytes came before them. */
+  #pieces: { readonly position: Position; readonly before: number }[] = [];
+  #total = 0;
+  /** What is before it was looked at. */
+  #read = -1;
+
+  constructor(segments: Budget, reader: LogReader, bytes: number) {
+    this.#segments = segments;
+    this.#reader = reader;
+    this.#bytes = bytes;
+  }
+
+  /** Where the newest messages begin that take no more than the budget; `from` or more. */
+  floor(from: Position): Position {
+    if (this.#read < from) this.#begin(Math.max(from, this.#segments.floor()) as Position);
+    this.#readOn();
+    const first = this.#pieces.findIndex(({ before }) => this.#total - before <= this.#bytes);
+    this.#pieces.splice(0, first < 0 ? this.#pieces.length : first);
+    return Math.max(from, this.#pieces[0]?.position ?? this.#read) as Position;
+  }
+
+  #begin(at: Position): void {
+    this.#reader.seek(at);
+    this.#pieces = [];
+    this.#total = 0;
+    this.#read = at;
+  }
+
+  #readOn(): void {
+    for (;;) {
+      const items = this.#reader.next({ count: Infinity, bytes: stepBytes });
+      const last = items.at(-1);
+      if (last === undefined) return;
+      this.#pieces.push({ position: items[0]!.position, before: this.#total });
+      for (const item of items) this.#total += "bytes" in item ? item.bytes.length : 0;
+      this.#read = last.position + last.count;
     }
   }
 }

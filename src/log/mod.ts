@@ -87,7 +87,7 @@ export interface Watermark {
 }
 
 export { adopt, type Adopted, adoptedUpTo } from "./adopt.ts";
-export { Budget } from "./backlog.ts";
+export { Budget, Tail } from "./backlog.ts";
 export { type CursorState, openCursor, peekCursors } from "./cursor.ts";
 export { adoptedMark, claimDirectory, DirectoryBusy, DirectoryRefused, lockDirectory, nodeOf } from "./directory.ts";
 export { dump, type Found } from "./dump.ts";

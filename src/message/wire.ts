@@ -98,7 +98,9 @@ export class EntryWriter {
   #partAt = 0;
   #isShared = false;
   #isOpen = false;
+  /** What stands before these is not forgotten. */
   #firstAt = 0;
+  #firstCount = 0;
   /** Of messages that name no time of their own. */
   #submittedMs: number | undefined;
   #namesTime = false;
@@ -122,7 +124,7 @@ export class EntryWriter {
     this.#isShared = true;
     this.#isOpen = false;
     this.#submittedMs = undefined;
-    this.#count = 0;
+    this.#count = this.#firstCount = 0;
   }
 
   /** A message begins. */
@@ -148,12 +150,19 @@ export class EntryWriter {
     this.#isOpen = false;
   }
 
-  /** Forgets all messages. */
+  /** Forgets all messages, or those since `hold`. */
   rewind(): void {
     if (this.#isShared) return;
     this.#out.at = this.#firstAt;
     this.#isOpen = false;
-    this.#count = 0;
+    this.#count = this.#firstCount;
+  }
+
+  /** What is here stays, whatever becomes of what follows. */
+  hold(): void {
+    if (this.#isShared) this.#shutShared();
+    this.#firstAt = this.#out.at;
+    this.#firstCount = this.#count;
   }
 
   /** They are the writer's until the next `begin`. */

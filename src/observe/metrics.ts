@@ -19,7 +19,7 @@ interface Family {
 }
 
 export function renderMetrics(facts: NodeFacts): string {
-  return [...nodeFamilies(facts), ...destinationFamilies(facts)].map(render).join("");
+  return [...nodeFamilies(facts), ...zeromqFamilies(facts), ...destinationFamilies(facts)].map(render).join("");
 }
 
 /** Of the node: metric, type, help, cell, and what its unit is to be divided by. */
@@ -47,8 +47,44 @@ const nodeMetrics: readonly (readonly [string, Family["type"], string, NodeCell,
   ["log_start_position", "gauge", "Position of the oldest message in the log.", "start"],
   ["log_end_position", "gauge", "Position after the newest message in the log.", "durable"],
   ["log_durable_position", "gauge", "Position up to which the log would survive a power cut.", "durable"],
+  ["zeromq_connections", "gauge", "Connections to intake over ZeroMQ.", "zeromqConnections"],
+  ["zeromq_messages_accepted_total", "counter", "Of the messages accepted, those over ZeroMQ.", "zeromqAccepted"],
+  [
+    "zeromq_messages_dropped_total",
+    "counter",
+    "Messages that came over ZeroMQ while the log took none: of a publisher, or not confirmed to their senders.",
+    "zeromqDropped",
+  ],
   ["epoch", "gauge", "Number of starts of this node.", "epoch"],
 ];
+
+/** Over ZeroMQ: why messages were refused, and why connections were closed. */
+const zeromqRefusals: readonly (readonly [string, NodeCell])[] = [
+  ["bad", "zeromqBad"],
+  ["too-large", "zeromqLong"],
+  ["too-many-topics", "zeromqTopics"],
+];
+const zeromqClosures: readonly (readonly [string, NodeCell])[] = [
+  ["protocol", "zeromqProtocol"],
+  ["too-large", "zeromqTooLarge"],
+  ["too-slow", "zeromqTooSlow"],
+  ["too-many", "zeromqTooMany"],
+];
+
+function zeromqFamilies({ table }: NodeFacts): Family[] {
+  const byReason = (name: string, help: string, reasons: typeof zeromqRefusals): Family => {
+    const samples = reasons.map(([reason, cell]) => ({ labels: { reason }, value: table.get(cell) }));
+    return { name: `zeromq_${name}`, type: "counter", help, samples };
+  };
+  return [
+    byReason("messages_refused_total", "Messages over ZeroMQ refused since start, by reason.", zeromqRefusals),
+    byReason(
+      "connections_closed_total",
+      "ZeroMQ connections of intake closed by us since start, by reason.",
+      zeromqClosures,
+    ),
+  ];
+}
 
 function nodeFamilies(facts: NodeFacts): Family[] {
   const { table, version, node, now, started, residentBytes } = facts;

@@ -64,6 +64,20 @@ export interface DestinationStatus extends Counts {
   /** Every position from `start` to `position` has exactly one verdict. */
   readonly conserved: boolean;
 }
+/** What came in over ZeroMQ since the start. */
+export interface ZeromqStatus {
+  readonly connections: number;
+  readonly accepted: number;
+  readonly refused: { readonly bad: number; readonly too_large: number; readonly too_many_topics: number };
+  readonly dropped: number;
+  /** Connections that we ended, by why. */
+  readonly closed: {
+    readonly protocol: number;
+    readonly too_large: number;
+    readonly too_slow: number;
+    readonly too_many: number;
+  };
+}
 export interface Status {
   readonly version: string;
   readonly node: string;
@@ -80,6 +94,7 @@ export interface Status {
   };
   /** Of the last reload; left out before the first. */
   readonly reload?: ReturnType<typeof reloadStatus>;
+  readonly zeromq: ZeromqStatus;
   readonly destinations: readonly DestinationStatus[];
 }
 export interface PublicStatus extends Pick<Status, "version" | "uptime_s" | "ready" | "accepted"> {
@@ -105,7 +120,27 @@ export function fullStatus(facts: NodeFacts): Status {
       free_bytes: table.get("freeBytes"),
     },
     ...(facts.reload && { reload: reloadStatus(facts.reload) }),
+    zeromq: zeromqStatus(table),
     destinations: destinations.map((destination) => destinationStatus(facts, destination)),
+  };
+}
+
+function zeromqStatus(table: Table): ZeromqStatus {
+  return {
+    connections: table.get("zeromqConnections"),
+    accepted: table.get("zeromqAccepted"),
+    refused: {
+      bad: table.get("zeromqBad"),
+      too_large: table.get("zeromqLong"),
+      too_many_topics: table.get("zeromqTopics"),
+    },
+    dropped: table.get("zeromqDropped"),
+    closed: {
+      protocol: table.get("zeromqProtocol"),
+      too_large: table.get("zeromqTooLarge"),
+      too_slow: table.get("zeromqTooSlow"),
+      too_many: table.get("zeromqTooMany"),
+    },
   };
 }
 

@@ -26,6 +26,16 @@ const nodeCells = [
   "syncs",
   "syncMicros",
   "beats",
+  "zeromqConnections",
+  "zeromqAccepted",
+  "zeromqBad",
+  "zeromqLong",
+  "zeromqTopics",
+  "zeromqDropped",
+  "zeromqProtocol",
+  "zeromqTooLarge",
+  "zeromqTooSlow",
+  "zeromqTooMany",
 ] as const;
 export type NodeCell = (typeof nodeCells)[number];
 

@@ -121,6 +121,8 @@ export function start(
       retaken() {},
       held() {},
       expired: (from, to) => void troubles.push(`expired ${from}–${to}`),
+      alone: () => void troubles.push("alone"),
+      overwritten: (from, to) => void troubles.push(`overwritten ${from}–${to}`),
       lost: (text) => void troubles.push(text),
     },
     ...options,

@@ -13,6 +13,13 @@ Deno.test("M1.4 the full status has the members that decisions promise", () => {
     ready: true,
     accepted: 90,
     log: { start: 10, end: 100, durable: 100, bytes: 4096, free_bytes: 1 << 20 },
+    zeromq: {
+      connections: 0,
+      accepted: 0,
+      refused: { bad: 0, too_large: 0, too_many_topics: 0 },
+      dropped: 0,
+      closed: { protocol: 0, too_large: 0, too_slow: 0, too_many: 0 },
+    },
   });
   assert.deepEqual(destinations[0], {
     name: "bus",

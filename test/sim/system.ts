@@ -219,6 +219,8 @@ export class Node {
         retaken() {},
         held() {},
         expired() {},
+        alone() {},
+        overwritten() {},
         advanced() {},
         synced() {},
         obeyed() {},
