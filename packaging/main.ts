@@ -3,13 +3,15 @@
  * none is named. `DENORT_DIR` is a folder with `<target>/denort` for each machine, where Deno cannot download them.
  */
 import { checksums } from "./checksums.ts";
+import { makeDeb } from "./deb.ts";
 import { type Built, makeExecutables } from "./executable.ts";
-import { dist, license, type Release, targets, thisRelease } from "./release.ts";
+import { dist, license, type Release, type Target, targets, thisRelease } from "./release.ts";
+import { makeRpm } from "./rpm.ts";
 import { makeSbom } from "./sbom.ts";
 import { makeTarball } from "./tarball.ts";
-import type { Papers } from "./tree.ts";
+import { type Papers, systemFiles } from "./tree.ts";
 
-const kinds = ["tarball"] as const;
+const kinds = ["tarball", "deb", "rpm"] as const;
 type Kind = (typeof kinds)[number];
 
 interface Parts {
@@ -21,7 +23,23 @@ interface Parts {
 const makers: Readonly<Record<Kind, (parts: Parts) => Promise<string[]>>> = {
   tarball: ({ release, built, papers }) =>
     Promise.all([...built.files].map(([target, file]) => makeTarball(release, target, file, papers))),
+  deb: ({ release, built, papers }) =>
+    Promise.all(
+      forLinux(built).map(async ([target, file]) =>
+        makeDeb({ release, target, files: await systemFiles(file, papers, "deb") })
+      ),
+    ),
+  rpm: ({ release, built, papers }) =>
+    Promise.all(
+      forLinux(built).map(async ([target, file]) =>
+        makeRpm({ release, target, files: await systemFiles(file, papers, "rpm") })
+      ),
+    ),
 };
+
+function forLinux(built: Built): [Target, string][] {
+  return [...built.files].filter(([target]) => target.os === "linux");
+}
 
 async function main(asked: readonly string[]): Promise<void> {
   const unknown = asked.find((kind) => !(kinds as readonly string[]).includes(kind));

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { adaptors } from "../../adaptors/mod.ts";
 import { makeSample } from "../../packaging/sample.ts";
-import { coreKeys } from "../../src/config/keys.ts";
 import { readConfig } from "../../src/config/read.ts";
 
 async function read(text: string): Promise<ReturnType<typeof readConfig>> {
@@ -19,15 +18,4 @@ Deno.test("the sample configuration is sound and says nothing but where the data
   const placed = await read(await makeSample("/srv/events"));
   assert.ok("config" in placed);
   assert.equal(placed.config.data, "/srv/events");
-});
-
-Deno.test("every key is in the sample, and the values it shows are the defaults", async () => {
-  const text = await makeSample();
-  for (const { name } of coreKeys()) assert.match(text, new RegExp(`^# ?${name} = `, "m"));
-  // What stands below the core's keys are destinations, with what only the operator can know.
-  const core = text.slice(0, text.indexOf("#[[destination]]")).replace(/^#(?=[a-z_]+ = )/gm, "");
-  const plain = await read("");
-  const shown = await read(core);
-  assert.ok("config" in plain && "config" in shown, JSON.stringify(shown));
-  assert.deepEqual(shown.config, plain.config);
 });
