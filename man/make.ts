@@ -1,11 +1,12 @@
 /**
- * Writes into the pages beside it what stands elsewhere already: the tables of keys, and of every command its synopsis and its
+ * Writes into the pages beside it what stands elsewhere already: the tables of keys and fields, and of every command its synopsis and its
  * options: `deno run -A man/make.ts`. What lies between two markers is made, the rest is prose; a command without a page gets
  * one. A test holds the pages in step.
  */
 import type { Command } from "commander";
 import { commandTree } from "../src/cli/program.ts";
 import { head, options, overview } from "./commands.ts";
+import { fieldTable } from "./fields.ts";
 import { keyTables } from "./keys.ts";
 
 export const manDir = new URL("./", import.meta.url).pathname;
@@ -15,6 +16,7 @@ export async function madePages(read: (name: string) => string | undefined): Pro
   const program = commandTree();
   const pages = new Map([
     ["sparkngin.1", fill(read, "sparkngin.1", { commands: overview(program) })],
+    ["sparkngin.7", fill(read, "sparkngin.7", { fields: fieldTable() })],
     ["sparkngin.toml.5", fill(read, "sparkngin.toml.5", { keys: await keyTables() })],
   ]);
   for (const command of program.commands) {

@@ -1,4 +1,5 @@
 /** What can be asked of the intake's address, as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1). Pure. */
+import { type FieldLabel, meanings } from "../message/meaning.ts";
 import { fieldNames, outputNames } from "../message/message.ts";
 import { problemCodes } from "./problem.ts";
 
@@ -138,6 +139,7 @@ const schemas: Json = {
     properties: {
       ...Object.fromEntries(
         ["id", ...names].filter((name) => name !== "cookies").map((name) => [name, {
+          description: meanings[name as FieldLabel].what,
           anyOf: [schemaOf(name), { type: ["number", "null"] }],
         }]),
       ),

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { leaves, pathOf, shownOptions } from "../../man/commands.ts";
 import { fill, madePages, manDir } from "../../man/make.ts";
 import { exitCodes } from "../../src/cli/exit.ts";
+import { listedNames, parseFormat } from "../../src/config/format.ts";
+import { outputNames } from "../../src/message/message.ts";
 import { commandTree } from "../../src/cli/program.ts";
 import { sparkngin } from "./terminal.ts";
 
@@ -40,6 +42,19 @@ Deno.test("M8.2 the manual has every exit code and variable", () => {
   for (const variable of ["SPARKNGIN_CONFIG", "SPARKNGIN_URL", "SPARKNGIN_KEY"]) {
     assert.ok(page("sparkngin.1").includes(`.It Ev ${variable}`));
   }
+});
+
+Deno.test("M5.1 the manual has every field of a message, in the order of the envelope", () => {
+  const found = [...page("sparkngin.7").matchAll(/^\.It Ic (\S+)$/gm)].map(([, label]) => label);
+  assert.deepEqual(found, ["id", "timestamp", ...outputNames.map(([, label]) => label), "data"]);
+});
+
+Deno.test("M2.3 the manual has every format, and every name of a list of fields", () => {
+  for (const format of ["json", "json-v2", "binary", "raw", "cloudevents"]) {
+    parseFormat(format);
+    assert.ok(page("sparkngin.7").includes(`\n.It Cm ${format}\n`), format);
+  }
+  for (const name of listedNames) assert.ok(new RegExp(`\\b${name}\\b`).test(page("sparkngin.7")), name);
 });
 
 Deno.test("M8.2 a page that another one names is there", () => {
