@@ -4,6 +4,7 @@ import type { AdaptorKind } from "../src/deliver/adaptor.ts";
 export const adaptors: Readonly<Record<string, () => Promise<{ default: AdaptorKind<any> }>>> = {
   file: () => import("./file/mod.ts"),
   kafka: () => import("./kafka/mod.ts"),
+  syslog: () => import("./syslog/mod.ts"),
   webhook: () => import("./webhook/mod.ts"),
   zeromq: () => import("./zeromq/mod.ts"),
 };

@@ -3,9 +3,9 @@ import { adaptor } from "../../src/deliver/adaptor.ts";
 import { choice, duration, flag, list, optional, type Options, secret, size, text } from "../../src/config/options.ts";
 import type { Clock, World } from "../../src/os/world.ts";
 import { pemOf } from "../pem.ts";
+import { fieldTemplate } from "../template.ts";
 import { type Access, makeClient } from "./client.ts";
 import { sendBatch } from "./sender.ts";
-import { topicTemplate } from "./wire.ts";
 
 const options = {
   brokers: list('brokers to ask first, as "host:port"; the others are learnt from them'),
@@ -36,7 +36,7 @@ export default adaptor({
   options,
 
   async open(options, place, signal) {
-    const topicOf = topicTemplate(options.topic);
+    const topicOf = fieldTemplate("topic", options.topic);
     const { clock } = place.world;
     const access = accessOf(options, place.world, (text) => place.notice(text));
     const limit = { clock, signal, timeoutMs: options.timeout, what: "connect to Kafka" };

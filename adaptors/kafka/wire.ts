@@ -1,7 +1,7 @@
 /** What Kafka keeps of a message: its topic, key, headers and value, from a delivery. Knows no sockets. */
 import { Buffer } from "node:buffer";
 import type { Delivery } from "../../src/deliver/adaptor.ts";
-import { type Message, outputNames } from "../../src/message/message.ts";
+import { outputNames } from "../../src/message/message.ts";
 
 /** Which of a message's fields become headers, besides being in the value as the format has them. */
 export type Headers = "all" | "id" | "none";
@@ -37,19 +37,6 @@ export function outgoing(delivery: Delivery, topic: string, headers: Headers): O
 /** Kafka's rule for the names of topics. */
 export function isTopicName(topic: string): boolean {
   return /^[A-Za-z0-9._-]{1,249}$/.test(topic) && topic !== "." && topic !== "..";
-}
-
-const templateWords = ["topic", "env", "type", "level"] as const;
-
-/** Reads a template such as "%env%.%topic%". What a message lacks becomes "". Throws a `TypeError` at an unknown word. */
-export function topicTemplate(template: string): (message: Message) => string {
-  for (const [text, word] of template.matchAll(/%([^%]*)%?/g)) {
-    if (!templateWords.some((known) => text === `%${known}%`)) {
-      throw new TypeError(`Cannot read topic "${template}": "%${word}%" is none of %${templateWords.join("%, %")}%`);
-    }
-  }
-  if (template === "%topic%") return (message) => message.topic;
-  return (message) => template.replace(/%(\w+)%/g, (_, word: typeof templateWords[number]) => message[word] ?? "");
 }
 
 function headersOf({ id, message }: Delivery, topic: string, headers: Headers): Map<Buffer, Buffer> {

@@ -1,18 +1,19 @@
 import assert from "node:assert";
-import { isTopicName, outgoing, topicTemplate } from "../../../adaptors/kafka/wire.ts";
+import { isTopicName, outgoing } from "../../../adaptors/kafka/wire.ts";
+import { fieldTemplate } from "../../../adaptors/template.ts";
 import { delivery } from "./delivery.ts";
 
 Deno.test("a template takes the message's fields, and nothing for those it lacks", () => {
   const { message } = delivery(0, { topic: "web", env: "prod" });
-  assert.equal(topicTemplate("%topic%")(message), "web");
-  assert.equal(topicTemplate("%env%.%topic%-%level%.x")(message), "prod.web-.x");
-  assert.equal(topicTemplate("fixed")(message), "fixed");
+  assert.equal(fieldTemplate("topic", "%topic%")(message), "web");
+  assert.equal(fieldTemplate("topic", "%env%.%topic%-%level%.x")(message), "prod.web-.x");
+  assert.equal(fieldTemplate("topic", "fixed")(message), "fixed");
 });
 
 Deno.test("a template with an unknown or open word is refused", () => {
-  assert.throws(() => topicTemplate("%user%"), /"%user%" is none of %topic%, %env%, %type%, %level%/);
-  assert.throws(() => topicTemplate("50%"), TypeError);
-  assert.throws(() => topicTemplate("%topic%%"), TypeError);
+  assert.throws(() => fieldTemplate("topic", "%user%"), /"%user%" is none of %topic%, %env%, %type%, %level%/);
+  assert.throws(() => fieldTemplate("topic", "50%"), TypeError);
+  assert.throws(() => fieldTemplate("topic", "%topic%%"), TypeError);
 });
 
 Deno.test("the names of Kafka's topics are 1 to 249 of its letters, and neither . nor ..", () => {
