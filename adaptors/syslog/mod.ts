@@ -33,7 +33,7 @@ const template = (name: string, help: string, fallback: string) =>
 
 const options = {
   host: text("where the syslog server is: a name or an address"),
-  port: optional(whole("its port; 601 for tcp, 6514 for tls, 514 for udp if left out", undefined, 1, 65_535)),
+  port: whole("its port; 0 is the usual one: 601 for tcp, 6514 for tls, 514 for udp", 0, 0, 65_535),
   transport: choice("how to get there; udp may lose messages, and nobody would know", ["tcp", "tls", "udp"], "tcp"),
   framing: choice(
     "how messages are told apart in a stream; lines writes control characters as #012",
@@ -46,7 +46,7 @@ const options = {
   app_name: template("app_name", "APP-NAME", "%topic%"),
   procid: template("procid", "PROCID", "-"),
   msgid: template("msgid", "MSGID", "%type%"),
-  fields: choice("fields sent as structured data", ["all", "id", "none"], "all"),
+  structured_data: choice("fields sent as structured data", ["all", "id", "none"], "all"),
   enterprise_number: whole("private enterprise number in the name of the structured data", 32_473, 1),
   bom: flag(
     "mark payloads as UTF-8 by a byte order mark, as RFC 5424 wants; many servers keep it as a part of the text",
@@ -97,7 +97,7 @@ function accessOf(options: SyslogOptions, { clock, files }: World): Access {
   }
   const read = ([name, pem]: [string, string]) => [name, name === "servername" ? pem : pemOf(pem, files)];
   const tls = transport === "tls" ? Object.fromEntries(given.map(read)) as TLSAccess : undefined;
-  return { host, port: port ?? usualPorts[transport], tls, timeoutMs: timeout, clock };
+  return { host, port: port || usualPorts[transport], tls, timeoutMs: timeout, clock };
 }
 
 function encoderOf(options: SyslogOptions): (delivery: Delivery) => Uint8Array | string {
@@ -109,7 +109,7 @@ function encoderOf(options: SyslogOptions): (delivery: Delivery) => Uint8Array |
     procId: fieldTemplate("procid", options.procid),
     msgId: fieldTemplate("msgid", options.msgid),
     enterprise: options.enterprise_number,
-    fields: options.fields,
+    fields: options.structured_data,
     bom: options.bom,
   };
   const most = options.transport === "udp" ? Math.min(options.message_max, datagramBytesMax) : options.message_max;

@@ -21,11 +21,16 @@ import { assertHeaders, requestOf, type RequestPlan } from "./wire.ts";
 
 const options = {
   url: checked(text('where requests go, e.g. "https://hooks.example.com/in"'), assertURL),
-  body: choice("what a request holds: a line a message, an array of messages, or one message", [
+  body: choice(
+    'what a request holds: a line a message, an array of messages, a batch of CloudEvents (with format = "cloudevents"), or one message',
+    [
+      "ndjson",
+      "array",
+      "cloudevents",
+      "message",
+    ],
     "ndjson",
-    "array",
-    "message",
-  ], "ndjson"),
+  ),
   headers: secret(checked(table("further headers, by name"), (given = {}) => assertHeaders(given))),
   gzip: flag("compress requests"),
   timeout: duration("how long one request may take, its answer included", "15s"),

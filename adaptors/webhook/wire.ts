@@ -4,8 +4,8 @@ import { createHash, createHmac } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import type { Delivery } from "../../src/deliver/adaptor.ts";
 
-/** How messages become bodies: a line each, elements of an array, or a request each. */
-export type Shape = "ndjson" | "array" | "message";
+/** How messages become bodies: a line each, elements of an array (of CloudEvents), or a request each. */
+export type Shape = "ndjson" | "array" | "cloudevents" | "message";
 
 export interface Request {
   readonly headers: Readonly<Record<string, string>>;
@@ -40,13 +40,14 @@ export function requestOf(batch: readonly Delivery[], plan: RequestPlan, nowMs: 
 
 export function bodyOf(batch: readonly Delivery[], shape: Shape): Uint8Array {
   if (shape === "message") return batch[0]!.body;
-  const pieces: Uint8Array[] = shape === "array" ? [open] : [];
+  const lines = shape === "ndjson";
+  const pieces: Uint8Array[] = lines ? [] : [open];
   for (const [at, delivery] of batch.entries()) {
-    if (shape === "array" && at > 0) pieces.push(comma);
+    if (!lines && at > 0) pieces.push(comma);
     pieces.push(jsonOf(delivery));
-    if (shape === "ndjson") pieces.push(lineEnd);
+    if (lines) pieces.push(lineEnd);
   }
-  if (shape === "array") pieces.push(close);
+  if (!lines) pieces.push(close);
   return Buffer.concat(pieces);
 }
 
@@ -79,6 +80,7 @@ function isObject(body: Uint8Array): boolean {
 function contentType([first]: readonly Delivery[], shape: Shape): string {
   if (shape === "ndjson") return "application/x-ndjson";
   if (shape === "array") return "application/json";
+  if (shape === "cloudevents") return "application/cloudevents-batch+json";
   const { message, body } = first!;
   const isJson = body === message.data ? message.dataIsJson : isObject(body);
   return isJson ? "application/json" : "application/octet-stream";

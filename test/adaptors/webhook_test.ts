@@ -106,6 +106,17 @@ Deno.test("webhook: payloads in raw format stay one line, or are wrapped as base
   assert.deepEqual(JSON.parse(receiver.taken[1]!.text), expected);
 });
 
+Deno.test("webhook: CloudEvents go as a batch of them", async () => {
+  await using receiver = await startReceiver();
+  const write = formatter("cloudevents");
+  const batch = messages(3).map((one) => ({ ...one, body: write(one.message, one.id).slice() }));
+  await sendTo(receiver, batch, { body: "cloudevents" });
+  const [got] = receiver.taken;
+  assert.equal(got!.headers["content-type"], "application/cloudevents-batch+json");
+  const events = JSON.parse(got!.text) as { specversion: string; id: string; data: unknown }[];
+  assert.deepEqual(events.map(({ specversion, data }) => [specversion, data]), [0, 1, 2].map((n) => ["1.0", { n }]));
+});
+
 Deno.test("webhook P7: the key of a batch is the same when it comes again, and another for any other batch", async () => {
   await using receiver = await startReceiver();
   const batch = messages(4);
