@@ -26,5 +26,5 @@ Deno.test("M8.1 what repeats is said once a minute, with its count", () => {
 Deno.test("a line of text cannot drive the terminal", () => {
   const { lines, journal } = opened({ form: "text" });
   journal.say("info", "a\x1b[31m\nb", { name: "\r\u202e" });
-  assert.match(lines[0]!, /info    a\\u001b\[31m\\u000ab name=\\u000d\\u202e\n$/);
+  assert.match(lines[0]!, /info {4}a\\u001b\[31m\\u000ab name=\\u000d\\u202e\n$/);
 });
