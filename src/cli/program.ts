@@ -9,7 +9,7 @@ import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { addConfigurationOptions, requestOf } from "./flags.ts";
 import { addKey } from "./key.ts";
 import { addLog, type Outcome } from "./log.ts";
-import { addSend, read } from "./send.ts";
+import { addBench, addSend, read } from "./send.ts";
 import { realTerminal, type Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -66,6 +66,7 @@ function buildProgram(terminal: Terminal, outcome: Outcome): Command {
   addKey(program, terminal, outcome);
   addLog(program, terminal, outcome);
   addSend(program, terminal, outcome);
+  addBench(program, terminal, outcome);
   addSmall(program, terminal, outcome);
   return program;
 }

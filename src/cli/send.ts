@@ -1,4 +1,4 @@
-/** `sparkngin send`: what it takes. Its code is loaded when it is called. */
+/** `sparkngin send` and `sparkngin bench`: what they take. Their code is loaded when they are called. */
 import { type Command, Option } from "commander";
 import { duration, size, whole } from "../config/options.ts";
 import { CommandError, exitCodes } from "./exit.ts";
@@ -56,6 +56,30 @@ export function addSend(program: Command, terminal: Terminal, outcome: Outcome):
         linger: read(patience, "--linger")(options.linger),
         patience: read(patience, "--patience")(options.patience),
       });
+    });
+}
+
+export function addBench(program: Command, terminal: Terminal, outcome: Outcome): void {
+  program.command("bench").description(
+    "put load on a server and tell how long its answers take; the messages stay there",
+  )
+    .option("--url <url>", intakeUrlHelp)
+    .option("--key-file <file>", keyFileHelp)
+    .option("--topic <topic>", "topic of the messages", "bench")
+    .option("--connections <number>", "connections at once", read(whole("", 16, 1, 10_000), "--connections"), 16)
+    .option("--duration <duration>", "how long (default: 10s)", read(duration(""), "--duration"))
+    .option(
+      "--rate <number>",
+      "requests a second, whether answers come or not; left out, each connection asks again when it is answered",
+      read(whole("", 1, 1, 1_000_000), "--rate"),
+    )
+    .option("--size <bytes>", "bytes of a message's payload", read(whole("", 200, 12, 8_388_608), "--size"), 200)
+    .option("--batch <number>", "messages in a request", read(whole("", 1, 1, 50_000), "--batch"), 1)
+    .option("--ack <level>", "acknowledgement to ask for: disk, delivered, delivered:NAME, memory")
+    .option("--json", "print JSON")
+    .action(async (options) => {
+      const { bench } = await import("./bench.ts");
+      outcome.code = await bench(terminal, { ...options, duration: options.duration ?? 10_000 });
     });
 }
 
