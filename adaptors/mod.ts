@@ -2,6 +2,7 @@
 import type { AdaptorKind } from "../src/deliver/adaptor.ts";
 
 export const adaptors: Readonly<Record<string, () => Promise<{ default: AdaptorKind<any> }>>> = {
+  elasticsearch: () => import("./elasticsearch/mod.ts"),
   file: () => import("./file/mod.ts"),
   kafka: () => import("./kafka/mod.ts"),
   syslog: () => import("./syslog/mod.ts"),
