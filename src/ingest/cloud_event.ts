@@ -20,7 +20,7 @@ const prefix = "ce-";
 
 /** The attributes of a binary event, if the request says that it is one. */
 export function attributesOf(request: HttpRequest): HeaderField[] | undefined {
-  return required.some((name) => request.header(`${prefix}${name}`) !== null) ? request.headersFrom(prefix) : undefined;
+  return marks.some((name) => request.header(name) !== null) ? request.headersFrom(prefix) : undefined;
 }
 
 export function parseEvents(body: Uint8Array, form: "event" | "batch", given: Rules, into: EntryWriter) {
@@ -106,6 +106,7 @@ const fieldOf: ReadonlyMap<string, keyof Fields> = new Map<string, keyof Fields>
   ["partitionkey", "key"],
 ]);
 const required = ["specversion", "id", "source", "type"];
+const marks = required.map((name) => `${prefix}${name}`);
 const fieldNames = [...fieldOf.values()];
 const attributesTag = tagOf("attributes");
 
