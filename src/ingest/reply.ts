@@ -18,6 +18,8 @@ export function replyBytes(answer: Answer, { date, head, last }: Circumstances):
   const body = typeof answer.body === "string" ? encoder.encode(answer.body) : answer.body ?? noBytes;
   let text = startOf(answer, date);
   if (status !== 204 && head?.method !== "HEAD") text += `content-length: ${body.length}\r\n`;
+  // Nobody is to take what a sender wrote for a page. Without a body there is nothing to take.
+  if (body.length > 0) text += "x-content-type-options: nosniff\r\n";
   if (last) text += "connection: close\r\n";
   else if (head?.old) text += "connection: keep-alive\r\n";
   const start = encoder.encode(`${text}\r\n`);

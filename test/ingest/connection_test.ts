@@ -169,13 +169,21 @@ Deno.test("what the answers of a connection say of themselves", async () => {
   const date = "date: Sun, 01 Mar 2026 12:00:00 GMT\r\n";
   const stored = `HTTP/1.1 204 No Content\r\n${date}sparkngin-ack: disk\r\ncache-control: no-store\r\n`;
   const ok = `HTTP/1.1 200 OK\r\n${date}`;
+  const plain = "x-content-type-options: nosniff\r\n";
   assert.equal(
     client.taken,
     `${stored}\r\n${stored}\r\n${stored}connection: keep-alive\r\n\r\n` +
-      `${ok}a: b\r\ncontent-length: 2\r\n\r\n\xc3\xa9${ok}a: b\r\n\r\n` +
-      `${ok}a: b\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\n\xc3\xa9` +
+      `${ok}a: b\r\ncontent-length: 2\r\n${plain}\r\n\xc3\xa9${ok}a: b\r\n${plain}\r\n` +
+      `${ok}a: b\r\ncontent-length: 2\r\n${plain}connection: keep-alive\r\n\r\n\xc3\xa9` +
       `${ok}content-length: 0\r\n\r\n${ok}\r\n${ok}content-length: 0\r\nconnection: keep-alive\r\n\r\n`,
   );
+});
+
+Deno.test("an answer with a body says that browsers are not to guess what it is", async () => {
+  const { handle } = openNode();
+  const { client } = await converse([get.replace("/log", "/") + get.replace("/log", "/no")], handle);
+  const guessed = client.replies.map(({ headers }) => headers["x-content-type-options"]);
+  assert.deepEqual(guessed, ["nosniff", "nosniff"]);
 });
 
 Deno.test("answers come in the order of the requests, one request at a time", async () => {
