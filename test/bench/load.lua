@@ -1,4 +1,4 @@
--- wrk -s load.lua URL [-- BODYFILE TYPE]: GETs as a browser sends them, or one POST again and again; then the figures as JSON.
+-- wrk -s load.lua URL [-- BODYFILE TYPE [ENCODING]]: GETs as a browser sends them, or one POST again and again; then the figures as JSON.
 
 wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
@@ -12,6 +12,7 @@ function init(args)
   wrk.method = "POST"
   wrk.body = file:read("*a")
   wrk.headers["Content-Type"] = args[2]
+  if args[3] and args[3] ~= "" then wrk.headers["Content-Encoding"] = args[3] end
   file:close()
 end
 

@@ -8,14 +8,14 @@ export interface Load {
   readonly path: string;
   readonly connections: number;
   /** Without one, GETs are sent. */
-  readonly body?: { readonly file: string; readonly type: string };
+  readonly body?: { readonly file: string; readonly type: string; readonly encoding?: string };
 }
 export interface Timing {
   readonly seconds: number;
   /** The core that wrk runs on; left out: any. */
   readonly core?: number;
 }
-/** What wrk saw: answers that came within the time. */
+/** What wrk, or who loads in its place, saw: answers that came within the time. */
 export interface Seen {
   readonly requests: number;
   readonly seconds: number;
@@ -23,7 +23,7 @@ export interface Seen {
   readonly p99_ms: number;
   readonly p99_9_ms: number;
   readonly max_ms: number;
-  /** What wrk itself took. */
+  /** What the load itself took. */
   readonly cpu_s: number;
 }
 interface Report extends Seen {
@@ -40,7 +40,7 @@ export async function sendLoad(address: string, load: Load, { seconds, core }: T
   if (command === undefined) throw new Skipped("needs wrk");
   const { path, connections, body } = load;
   const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", patience, "-s", script];
-  args.push(`http://${address}${path}`, ...(body ? ["--", body.file, body.type] : []));
+  args.push(`http://${address}${path}`, ...(body ? ["--", body.file, body.type, body.encoding ?? ""] : []));
   const { code, stdout, stderr } = await runToEnd({ command, args, ...(core !== undefined && { core }) });
   const line = stdout.split("\n").findLast((line) => line.startsWith("{"));
   if (code !== 0 || line === undefined) throw new Error(`wrk ended with ${code}: ${stderr}${stdout}`);
@@ -53,4 +53,17 @@ function checked(report: Report, url: string): Seen {
   if (broken > 0) throw new Error(`${broken} connections to ${url} broke or stood still`);
   if (requests === 0) throw new Error(`no request to ${url} was answered`);
   return report;
+}
+
+/** The same of answers whose times are known one by one. */
+export function seenOf(ms: Float64Array, { seconds, cpu_s }: Pick<Seen, "seconds" | "cpu_s">): Seen {
+  const sorted = ms.toSorted();
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+  const requests = sorted.length;
+  return { requests, seconds, p50_ms: at(0.5), p99_ms: at(0.99), p99_9_ms: at(0.999), max_ms: at(1), cpu_s };
+}
+
+export async function gzipped(text: string): Promise<Uint8Array> {
+  const packed = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(packed).arrayBuffer());
 }

@@ -3,6 +3,7 @@
  * a case failed, 2 when nothing could be measured.
  */
 import { type Bench, type Case, Skipped } from "./case.ts";
+import { type Line, parseLines } from "./compare.ts";
 import { endToEnd } from "./end_to_end.ts";
 import { executableSize, executableStart } from "./executable.ts";
 import { inside } from "./inside.ts";
@@ -57,6 +58,8 @@ function choose(names: readonly string[]): readonly Case[] {
 
 async function runAll(chosen: readonly Case[], options: Options): Promise<number> {
   if (Deno.build.os !== "linux") throw new Error("Cannot measure here: the benchmarks read /proc, which is Linux's");
+  const before = options.compare === undefined ? undefined : await saved(options.compare);
+  if (options.save !== undefined) await Deno.writeTextFile(options.save, "");
   const dir = await makeDir(options.dir ?? `${root}/dist`);
   endOnSignal(dir);
   try {
@@ -64,15 +67,27 @@ async function runAll(chosen: readonly Case[], options: Options): Promise<number
     refuseMemory(sheet.machine.fs, dir);
     for (const one of chosen) for (const kind of kindsOf(one, options)) await runCase(one, kind, { sheet, dir });
     if (options.markdown) console.log(`\n${sheet.markdown()}`);
+    if (before !== undefined) console.log(`\n${sheet.compared(before)}`);
     return sheet.failed ? 1 : 0;
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
 }
 
+async function saved(file: string): Promise<Line[]> {
+  try {
+    return parseLines(await Deno.readTextFile(file));
+  } catch (problem) {
+    throw new Error(`Cannot compare with "${file}": ${textOf(problem)}`);
+  }
+}
+
 async function makeDir(parent: string): Promise<string> {
   await Deno.mkdir(parent, { recursive: true });
-  return await Deno.makeTempDir({ dir: parent, prefix: "bench-" });
+  const dir = await Deno.makeTempDir({ dir: parent, prefix: "bench-" });
+  // PostgreSQL runs as somebody else, who has a directory of its own in it.
+  await Deno.chmod(dir, 0o711);
+  return dir;
 }
 
 function endOnSignal(dir: string): void {

@@ -12,8 +12,14 @@ export interface Options {
   readonly rounds: number;
   /** How much of a log start-large starts on. */
   readonly logMib: number;
+  /** How much of a log is read, and how much waits for a destination that is dead. */
+  readonly messages: number;
   /** Where the temporary directory is made. */
   readonly dir: string | undefined;
+  /** Lines of JSON of an earlier day that these are put beside. */
+  readonly compare: string | undefined;
+  /** Where the lines of JSON go, too. */
+  readonly save: string | undefined;
   readonly list: boolean;
   readonly markdown: boolean;
   readonly help: boolean;
@@ -26,8 +32,11 @@ export const help = `deno task bench [options]      figures as JSON lines; READM
   --seconds N       how long each round loads the server (default 10)
   --rounds N        rounds of each case, ours and those of its references in turn (default 3)
   --log-mib N       size of the log that start-large starts on (default 1024)
+  --messages N      size of the logs that the cases about reading and about a dead destination make (default 1000000)
   --dir PATH        where the data is written, on a real disk (default: dist in the checkout)
   --markdown        a table for people at the end
+  --save FILE       writes the JSON lines into FILE, too
+  --compare FILE    a table at the end: these figures to those saved in FILE; the exit code does not depend on it
   --list            the cases and what they measure
 `;
 
@@ -41,7 +50,10 @@ export function parseOptions(args: readonly string[]): Options {
       seconds: { type: "string", default: "10" },
       rounds: { type: "string", default: "3" },
       "log-mib": { type: "string", default: "1024" },
+      messages: { type: "string", default: "1000000" },
       dir: { type: "string" },
+      compare: { type: "string" },
+      save: { type: "string" },
       list: { type: "boolean", default: false },
       markdown: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -53,7 +65,10 @@ export function parseOptions(args: readonly string[]): Options {
     seconds: whole("--seconds", values.seconds),
     rounds: whole("--rounds", values.rounds),
     logMib: whole("--log-mib", values["log-mib"]),
+    messages: whole("--messages", values.messages, 9),
     dir: values.dir,
+    compare: values.compare,
+    save: values.save,
     list: values.list,
     markdown: values.markdown,
     help: values.help,
@@ -66,7 +81,7 @@ function runtimesOf(word: string): RuntimeKind[] {
   throw new Error("--runtime must be source, executable or both");
 }
 
-function whole(flag: string, word: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(word)) throw new Error(`${flag} must be a whole number above 0`);
+function whole(flag: string, word: string, digits = 6): number {
+  if (!/^[1-9]\d*$/.test(word) || word.length > digits) throw new Error(`${flag} must be a whole number above 0`);
   return Number(word);
 }

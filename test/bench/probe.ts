@@ -8,13 +8,14 @@ import { parseJson } from "../../src/ingest/json.ts";
 import { parseQuery } from "../../src/ingest/query.ts";
 import { openRoutes } from "../../src/ingest/routes.ts";
 import type { Rules } from "../../src/ingest/rules.ts";
-import type { Entry, LogWriter, Position } from "../../src/log/mod.ts";
+import type { Entry, Position } from "../../src/log/mod.ts";
 import { filterOf } from "../../src/message/filter.ts";
 import { formatter } from "../../src/message/format.ts";
 import { decodeEntry, encodeEntry, EntryWriter, type Incoming } from "../../src/message/wire.ts";
 import { nodeStates, Table } from "../../src/observe/table.ts";
 import { realWorld } from "../../src/os/deno.ts";
 import { lines, query } from "./body.ts";
+import { MemoryLog } from "./memory_log.ts";
 import { ProbedLog } from "./probed_log.ts";
 
 export interface Probe {
@@ -179,32 +180,6 @@ class QueryRequest implements HttpRequest {
   async body(): Promise<Uint8Array> {
     return new Uint8Array(0);
   }
-}
-
-/** Copies what it is given, as the real one does, and forgets it. */
-class MemoryLog implements LogWriter {
-  readonly #bytes = new Uint8Array(1 << 24);
-  #at = 0;
-  #position = 0;
-  #commit = Promise.withResolvers<void>();
-
-  append(bytes: Uint8Array, count: number): Position {
-    if (this.#at + bytes.length > this.#bytes.length) this.#at = 0;
-    this.#bytes.set(bytes, this.#at);
-    this.#at += bytes.length;
-    this.#position += count;
-    return this.#position - count as Position;
-  }
-  durable(): Promise<void> {
-    return this.#commit.promise;
-  }
-  commit(): void {
-    this.#commit.resolve();
-    this.#commit = Promise.withResolvers<void>();
-  }
-  async probe(): Promise<void> {}
-  trim(): void {}
-  async close(): Promise<void> {}
 }
 
 function entryProbes(): Probe[] {

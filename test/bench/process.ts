@@ -57,9 +57,13 @@ export class Child implements AsyncDisposable {
   }
   /** User and system time of all its threads so far. */
   cpuSeconds(): number {
-    const stat = Deno.readTextFileSync(`/proc/${this.pid}/stat`);
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    const [user, system] = timesOf(this.pid);
+    return (user! + system!) / ticksPerSecond;
+  }
+  /** The same with that of its children, those that have ended too. */
+  familyCpuSeconds(): number {
+    const sum = (times: readonly number[]) => times.reduce((sum, ticks) => sum + ticks, 0);
+    return (sum(timesOf(this.pid)) + sum(childrenOf(this.pid).map((pid) => sum(timesOf(pid))))) / ticksPerSecond;
   }
   memory(): Memory {
     const text = Deno.readTextFileSync(`/proc/${this.pid}/smaps_rollup`);
@@ -93,6 +97,27 @@ export class Child implements AsyncDisposable {
     running.delete(this);
     await Promise.all(heard);
     return code;
+  }
+}
+
+/** In ticks: user and system time of the process, and the same of its children that have ended. None when it has ended itself. */
+function timesOf(pid: number): number[] {
+  return statOf(pid).slice(11, 15).map(Number);
+}
+
+function childrenOf(parent: number): number[] {
+  const pids = [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((pid) => pid > 0);
+  return pids.filter((pid) => Number(statOf(pid)[1]) === parent);
+}
+
+/** What stands in /proc/PID/stat behind the name. */
+function statOf(pid: number): string[] {
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  } catch (problem) {
+    if (problem instanceof Deno.errors.NotFound) return [];
+    throw problem;
   }
 }
 

@@ -1,12 +1,11 @@
 /** Cases that load the server as fast as it goes, round by round in turn with what it is compared with. */
 import { lines, messageLine, query } from "./body.ts";
-import { type Bench, type Case, type Result, Skipped } from "./case.ts";
-import { median, rounded, shown, shownSpread, spreadOf } from "./figures.ts";
-import { type Load, sendLoad } from "./load.ts";
-import { busySeconds } from "./machine.ts";
-import { type Peer, type PeerName, startPeer } from "./peer.ts";
+import type { Bench, Case, Result } from "./case.ts";
+import { type Contender, figuresOf, ratioOf, type Round, roundsInTurn } from "./contender.ts";
+import { rounded, shownSpread, spreadOf } from "./figures.ts";
+import { gzipped, type Load, sendLoad } from "./load.ts";
 import type { Options } from "./options.ts";
-import { type Child, pause } from "./process.ts";
+import { type PeerName, startPeers } from "./peer.ts";
 import { Server } from "./server.ts";
 
 interface Plan {
@@ -14,14 +13,14 @@ interface Plan {
   readonly summary: string;
   readonly connections: number;
   /** Bodies are sent to /log; without one the query is. */
-  readonly body?: { readonly text: string; readonly type: string };
+  readonly body?: { readonly text: string; readonly type: string; readonly gzip?: boolean };
   readonly messagesPerRequest: number;
   readonly config?: string;
   readonly references: readonly PeerName[];
 }
 
 /** A destination that never opens, as no directory can be made in a file: intake alone is measured, as the references are. */
-const noDelivery = `[[destination]]
+export const noDelivery = `[[destination]]
 name = "nowhere"
 kind = "file"
 dir = "sparkngin.toml/out"
@@ -34,7 +33,7 @@ const plans: readonly Plan[] = [
     connections: 64,
     messagesPerRequest: 1,
     config: noDelivery,
-    references: ["ceiling syncpre", "nginx"],
+    references: ["ceiling syncpre", "nginx", "without log", "postgres", "nats", "flume"],
   },
   {
     name: "get-256",
@@ -42,7 +41,7 @@ const plans: readonly Plan[] = [
     connections: 256,
     messagesPerRequest: 1,
     config: noDelivery,
-    references: ["ceiling syncpre", "nginx"],
+    references: ["ceiling syncpre", "nginx", "without log"],
   },
   {
     name: "get-1024",
@@ -50,7 +49,7 @@ const plans: readonly Plan[] = [
     connections: 1024,
     messagesPerRequest: 1,
     config: noDelivery,
-    references: ["ceiling syncpre"],
+    references: ["ceiling syncpre", "nginx", "without log"],
   },
   {
     name: "get-64-file",
@@ -68,16 +67,25 @@ const plans: readonly Plan[] = [
     config: noDelivery,
     references: ["ceiling syncpre"],
   },
-  {
-    name: "ndjson-100",
-    summary: "100 lines of NDJSON a POST, synced, 16 connections, nothing delivered meanwhile",
-    connections: 16,
-    body: { text: lines(100), type: "application/x-ndjson" },
-    messagesPerRequest: 100,
-    config: noDelivery,
-    references: ["ceiling sync"],
-  },
+  ...[1, 10, 100, 1000].flatMap((count) => [ndjson(count), ndjson(count, "gzip")]),
 ];
+
+function ndjson(count: number, gzip?: "gzip"): Plan {
+  // The more in a request, the fewer of them keep the core busy; more would only make each commit longer.
+  const connections = count < 100 ? 64 : count < 1000 ? 16 : 8;
+  const packed = gzip === undefined ? "" : ", packed by gzip";
+  const batch: readonly PeerName[] = count === 100 ? ["flume"] : [];
+  return {
+    name: `ndjson-${count}${gzip === undefined ? "" : "-gzip"}`,
+    summary:
+      `${count} lines of NDJSON a POST${packed}, synced, ${connections} connections, nothing delivered meanwhile`,
+    connections,
+    body: { text: lines(count), type: "application/x-ndjson", gzip: gzip !== undefined },
+    messagesPerRequest: count,
+    config: noDelivery,
+    references: gzip ? ["ceiling sync"] : ["ceiling sync", "ceiling count", "nginx discard", ...batch],
+  };
+}
 
 export const throughputCases: readonly Case[] = plans.map((plan) => ({
   name: plan.name,
@@ -86,160 +94,69 @@ export const throughputCases: readonly Case[] = plans.map((plan) => ({
   run: async (bench) => [await measure(plan, bench)],
 }));
 
-/** One that is measured, with what is left to check when it was. */
-interface Contender {
-  readonly name: string;
-  readonly address: string;
-  readonly child: Child;
-  /** How many messages it says it has taken, if it says. */
-  readonly accepted?: () => Promise<number>;
-}
-/** What one round found. */
-interface Round {
-  readonly perSecond: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly p99_9: number;
-  readonly cpuPerMillion: number;
-  readonly cores: number;
-  readonly loadCores: number;
-  readonly otherCores: number;
-}
-
-const warmUpSeconds = 2;
-/** For what the round before has left to the disk. */
-const settleMs = 500;
-
 async function measure(plan: Plan, bench: Bench): Promise<Result> {
   const load = await loadOf(plan, bench);
   await using started = new AsyncDisposableStack();
-  const server = started.use(await startServer(plan, bench));
-  const peers = await startPeers(plan, bench, started);
-  const ours = { name: "sparkngin", address: server.address, child: server.child, accepted: () => server.accepted() };
-  const contenders: Contender[] = [ours, ...peers];
-  const timing = { seconds: Math.min(warmUpSeconds, bench.options.seconds), core: bench.machine.pins.load };
+  const { dir, runtime, machine } = bench;
+  const server = started.use(await Server.start(runtime, { dir, config: plan.config, core: machine.pins.server }));
+  const peers = await startPeers(plan.references, { bench, load, messages: plan.messagesPerRequest }, started);
   try {
-    for (const { address } of contenders) await sendLoad(address, load, timing);
-    const rounds = await allRounds(contenders, plan, { bench, load });
+    const rounds = await roundsInTurn([ours(server, load, bench), ...peers], plan, bench);
     return resultOf(plan, rounds, bench.options);
   } catch (problem) {
     throw server.explained(problem);
   }
 }
 
-async function loadOf({ body, connections }: Plan, bench: Bench): Promise<Load> {
-  if (body === undefined) return { path: query, connections };
-  const file = `${bench.dir}/body`;
-  await Deno.writeTextFile(file, body.text);
-  return { path: "/log", connections, body: { file, type: body.type } };
-}
-
-function startServer({ config }: Plan, bench: Bench): Promise<Server> {
-  return Server.start(bench.runtime, { dir: bench.dir, config, core: bench.machine.pins.server });
-}
-
-async function startPeers(plan: Plan, bench: Bench, started: AsyncDisposableStack): Promise<Contender[]> {
-  const peers: Contender[] = [];
-  for (const name of plan.references) {
-    try {
-      const { address, child } = started.use<Peer>(await startPeer(name, bench));
-      peers.push({ name, address, child });
-    } catch (problem) {
-      if (!(problem instanceof Skipped)) throw problem;
-      bench.without(name, problem.message);
-    }
-  }
-  return peers;
-}
-
-interface Doing {
-  readonly bench: Bench;
-  readonly load: Load;
-}
-
-/** Every other round goes backwards, so that a machine that grows slower or faster treats all alike. */
-async function allRounds(contenders: readonly Contender[], plan: Plan, doing: Doing): Promise<Map<string, Round[]>> {
-  const found = new Map<string, Round[]>(contenders.map(({ name }) => [name, []]));
-  for (let number = 0; number < doing.bench.options.rounds; number++) {
-    for (const contender of number % 2 === 0 ? contenders : contenders.toReversed()) {
-      await pause(settleMs);
-      const round = await oneRound(contender, plan, doing);
-      found.get(contender.name)!.push(round);
-      doing.bench.note(`${plan.name} round ${number + 1}: ${contender.name} ${shown(round.perSecond)}/s`);
-    }
-  }
-  return found;
-}
-
-async function oneRound(contender: Contender, plan: Plan, { bench, load }: Doing): Promise<Round> {
-  const { child, address } = contender;
-  const acceptedBefore = await contender.accepted?.();
-  const [cpuBefore, busyBefore] = [child.cpuSeconds(), busySeconds()];
-  const seen = await sendLoad(address, load, { seconds: bench.options.seconds, core: bench.machine.pins.load });
-  const cpu = child.cpuSeconds() - cpuBefore;
-  const busy = busySeconds() - busyBefore;
-  const messages = seen.requests * plan.messagesPerRequest;
-  if (contender.accepted) checkCount(messages, await contender.accepted() - acceptedBefore!, plan);
+/** The server under test. */
+export function ours(server: Server, load: Load, { machine }: Bench): Contender {
   return {
-    perSecond: messages / seen.seconds,
-    p50: seen.p50_ms,
-    p99: seen.p99_ms,
-    p99_9: seen.p99_9_ms,
-    cpuPerMillion: cpu / messages * 1e6,
-    cores: cpu / seen.seconds,
-    loadCores: seen.cpu_s / seen.seconds,
-    otherCores: Math.max(0, busy - cpu - seen.cpu_s) / seen.seconds,
+    name: "sparkngin",
+    send: (seconds) => sendLoad(server.address, load, { seconds, core: machine.pins.load }),
+    cpuSeconds: () => server.child.cpuSeconds(),
+    accepted: () => server.accepted(),
   };
 }
 
-/** When wrk stops, each connection may have a request under way whose answer it does not wait for. */
-function checkCount(answered: number, accepted: number, { connections, messagesPerRequest }: Plan): void {
-  const most = answered + connections * messagesPerRequest;
-  if (accepted >= answered && accepted <= most) return;
-  throw new Error(`${answered} messages were answered with 2xx, but the server counts ${accepted} as accepted`);
+async function loadOf({ body, connections }: Plan, { dir }: Bench): Promise<Load> {
+  if (body === undefined) return { path: query, connections };
+  const file = `${dir}/body`;
+  const { text, type, gzip = false } = body;
+  await Deno.writeFile(file, gzip ? await gzipped(text) : new TextEncoder().encode(text));
+  return { path: "/log", connections, body: { file, type, ...(gzip && { encoding: "gzip" }) } };
 }
 
 function resultOf(plan: Plan, found: ReadonlyMap<string, readonly Round[]>, options: Options): Result {
+  const rates = (rounds: readonly Round[]) => rounds.map(({ perSecond }) => perSecond);
+  const unit = plan.messagesPerRequest === 1 ? "requests/s" : "messages/s";
+  const key = unit.replace("/", "_per_");
   const [ours, ...others] = [...found].map(([name, rounds]) => ({ name, rounds }));
   const references = others.map(({ name, rounds }) => ({
     name,
-    ...figuresOf(plan, rounds),
-    ...ratioOf(ours!.rounds, rounds),
+    ...figuresOf(key, rounds),
+    ...ratioOf(rates(ours!.rounds), rates(rounds)),
   }));
-  const figures = figuresOf(plan, ours!.rounds);
+  const figures = figuresOf(key, ours!.rounds);
   const { connections } = plan;
   const { seconds, rounds } = options;
+  const perSecond = spreadOf(rates(ours!.rounds));
+  // Of the bodies as they are unpacked.
+  const bytes = plan.body && perSecond.median * plan.body.text.length / plan.messagesPerRequest;
   return {
-    figures: { connections, seconds, rounds, ...figures, references },
+    figures: {
+      connections,
+      seconds,
+      rounds,
+      ...figures,
+      ...(bytes && { mb_per_s: rounded(bytes / 1e6) }),
+      references,
+    },
     row: {
-      result: `${shownSpread(spreadOf(ours!.rounds.map(({ perSecond }) => perSecond)))} ${unitOf(plan)}`,
+      result: `${shownSpread(perSecond)} ${unit}`,
       latency: `${figures.p50_ms} / ${figures.p99_ms} / ${figures.p99_9_ms}`,
       cpu: `${figures.cpu_s_per_million}`,
-      beside: references.map(({ name, ratio }) => `${ratio} × ${name}`).join(", "),
+      beside: references.map(({ name, ratio, cpu_s_per_million }) => `${ratio} × ${name} (${cpu_s_per_million} CPU s)`)
+        .join(", "),
     },
   };
-}
-
-function unitOf({ messagesPerRequest }: Plan): string {
-  return messagesPerRequest === 1 ? "requests/s" : "messages/s";
-}
-
-function figuresOf(plan: Plan, rounds: readonly Round[]) {
-  const middle = (name: keyof Round) => rounded(median(rounds.map((round) => round[name])));
-  return {
-    [unitOf(plan).replace("/", "_per_")]: spreadOf(rounds.map(({ perSecond }) => perSecond)),
-    p50_ms: middle("p50"),
-    p99_ms: middle("p99"),
-    p99_9_ms: middle("p99_9"),
-    cpu_s_per_million: middle("cpuPerMillion"),
-    cores: middle("cores"),
-    load_cores: middle("loadCores"),
-    other_cores: middle("otherCores"),
-  };
-}
-
-/** Ours to theirs, round by round: what disturbed a round disturbed both. */
-function ratioOf(ours: readonly Round[], theirs: readonly Round[]): { ratio: number; ratios: number[] } {
-  const ratios = ours.map(({ perSecond }, number) => perSecond / theirs[number]!.perSecond);
-  return { ratio: rounded(median(ratios)), ratios: ratios.map((ratio) => rounded(ratio)) };
 }
