@@ -7,6 +7,7 @@ import { pause } from "./process.ts";
 
 export interface Contender {
   readonly name: string;
+  readonly address: string;
   /** Loads it for so long. */
   readonly send: (seconds: number) => Promise<Seen>;
   /** What it has taken of the cores so far, all threads and processes of it. */

@@ -26,7 +26,7 @@ export interface Seen {
   /** What the load itself took. */
   readonly cpu_s: number;
 }
-interface Report extends Seen {
+export interface Report extends Seen {
   readonly refused: number;
   readonly broken: number;
 }
@@ -47,7 +47,8 @@ export async function sendLoad(address: string, load: Load, { seconds, core }: T
   return checked(JSON.parse(line), `${address}${path}`);
 }
 
-function checked(report: Report, url: string): Seen {
+/** Throws when what a load reports is no measurement. */
+export function checked<R extends Report>(report: R, url: string): R {
   const { refused, broken, requests } = report;
   if (refused > 0) throw new Error(`${refused} of ${requests} requests to ${url} got an answer that was not 2xx`);
   if (broken > 0) throw new Error(`${broken} connections to ${url} broke or stood still`);

@@ -10,6 +10,7 @@ import { inside } from "./inside.ts";
 import { startLarge } from "./large.ts";
 import { lookAtMachine } from "./machine.ts";
 import { idleMemory } from "./memory.ts";
+import { openLoop } from "./open_loop.ts";
 import { help, type Options, parseOptions, type RuntimeKind } from "./options.ts";
 import { killAll } from "./process.ts";
 import { findRuntime, root } from "./server.ts";
@@ -18,6 +19,7 @@ import { throughputCases } from "./throughput.ts";
 
 const cases: readonly Case[] = [
   ...throughputCases,
+  openLoop,
   endToEnd,
   executableStart,
   executableSize,

@@ -62,6 +62,7 @@ export async function startPeers(
       const { address, child, send, cpuSeconds } = started.use(await starts[name](setup));
       peers.push({
         name,
+        address,
         send: (seconds) => {
           const timing = { seconds, core: bench.machine.pins.load };
           return send?.(timing) ?? sendLoad(address, load, timing);

@@ -112,6 +112,7 @@ async function measure(plan: Plan, bench: Bench): Promise<Result> {
 export function ours(server: Server, load: Load, { machine }: Bench): Contender {
   return {
     name: "sparkngin",
+    address: server.address,
     send: (seconds) => sendLoad(server.address, load, { seconds, core: machine.pins.load }),
     cpuSeconds: () => server.child.cpuSeconds(),
     accepted: () => server.accepted(),
