@@ -31,10 +31,16 @@ export class ScriptedDestination {
   opened = 0;
   closed = 0;
   refusesToOpen: Error | undefined;
+  /** Whether somebody is there to send to; nothing where that is no question. */
+  attended: boolean | undefined;
   readonly script: Behaviour[];
 
   constructor(...script: Behaviour[]) {
     this.script = script;
+  }
+  #ready(signal: AbortSignal): Promise<void> {
+    if (this.attended || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
   }
   open(): Promise<Adaptor> {
     if (this.refusesToOpen) return Promise.reject(this.refusesToOpen);
@@ -47,6 +53,7 @@ export class ScriptedDestination {
         this.taken.push(...batch.filter((delivery) => !left.has(delivery)).map(({ body }) => textOf(body)));
         return result;
       },
+      ...(this.attended !== undefined && { ready: (signal: AbortSignal) => this.#ready(signal) }),
       close: async () => void this.closed++,
     });
   }
@@ -76,7 +83,10 @@ function floorOf(world: World, bytes: number): () => Position {
 
 export function start(
   destination: ScriptedDestination,
-  options: Partial<Pick<PumpParts, "deadlineMs" | "limit" | "refusedMax">> & { deadMax?: number; budget?: number } = {},
+  options: Partial<Pick<PumpParts, "deadlineMs" | "limit" | "refusedMax" | "listens" | "buffered">> & {
+    deadMax?: number;
+    budget?: number;
+  } = {},
   sim = new SimWorld(1),
 ): Started {
   const world = sim.boot();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Position } from "../../src/log/mod.ts";
 import type { Kept } from "../../src/deliver/letter_index.ts";
 import { type Behaviour, breakOff, ScriptedDestination, start, textOf } from "./node.ts";
 
@@ -313,5 +314,67 @@ Deno.test("M4 P2 a letter of a message that is taken after a rewind is gone", as
   await sim.run(control.give({ do: "rewind", to: "0" }));
   await sim.run(3000);
   assert.deepEqual([destination.taken, counted(cursor.counts), dead().count], [["a", "a", "bad"], [2, 0], 0]);
+  await stop();
+});
+
+Deno.test("M2.1 where others come to it, an adaptor is opened before there is a message, and again when that fails", async () => {
+  const destination = new ScriptedDestination();
+  destination.attended = true;
+  destination.refusesToOpen = new Error("the port is busy");
+  const { sim, troubles, put, stop } = start(destination, { listens: true });
+  await sim.run(5000);
+  assert.ok(troubles.includes("the port is busy"), troubles.join());
+  destination.refusesToOpen = undefined;
+  await sim.run(31_000);
+  assert.equal(destination.opened, 1);
+  await put("one");
+  await sim.run(5000);
+  assert.deepEqual(destination.taken, ["one"]);
+  await stop();
+});
+
+Deno.test("M2.2 while nobody is there messages wait without a limit of time, and the connection stays", async () => {
+  const destination = new ScriptedDestination();
+  destination.attended = false;
+  const { sim, cursor, troubles, put, stop } = start(destination, { listens: true });
+  await put("one", "two");
+  await sim.run(300_000);
+  assert.deepEqual([destination.opened, destination.closed, destination.batches, cursor.position], [1, 0, [], 0]);
+  assert.ok(troubles.includes("alone"));
+  destination.attended = true;
+  await sim.run(5000);
+  assert.deepEqual(destination.taken, ["one", "two"]);
+  assert.equal(cursor.counts.taken, 2);
+  await stop();
+});
+
+Deno.test("M2.2 what is beyond the buffer while nobody is there is overwritten, the oldest first, and counted", async () => {
+  const destination = new ScriptedDestination();
+  destination.attended = false;
+  const kept = 2;
+  let end = 0;
+  const buffered = (from: Position) => Math.max(from, end - kept) as Position;
+  const { sim, cursor, troubles, put, stop } = start(destination, { listens: true, buffered });
+  for (const text of ["a", "b", "c", "d", "e"]) {
+    await put(text);
+    end++;
+    await sim.run(3000);
+  }
+  assert.deepEqual([cursor.position, cursor.counts.overwritten], [3, 3]);
+  assert.ok(troubles.some((text) => text.startsWith("overwritten ")), troubles.join());
+  destination.attended = true;
+  await sim.run(5000);
+  assert.deepEqual(destination.taken, ["d", "e"]);
+  assert.deepEqual([cursor.counts.taken, cursor.counts.overwritten, cursor.position], [2, 3, 5]);
+  await stop();
+});
+
+Deno.test("M2.2 nothing is overwritten while somebody is there", async () => {
+  const destination = new ScriptedDestination();
+  destination.attended = true;
+  const { sim, cursor, put, stop } = start(destination, { listens: true, buffered: () => 100 as Position });
+  await put("a", "b", "c");
+  await sim.run(5000);
+  assert.deepEqual([destination.taken, cursor.counts.overwritten], [["a", "b", "c"], 0]);
   await stop();
 });

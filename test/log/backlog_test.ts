@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Budget, type Position } from "../../src/log/mod.ts";
+import { Budget, type Position, SegmentReader, Tail } from "../../src/log/mod.ts";
 import { SimWorld } from "../sim/world.ts";
 import { dir, segmentsOf, Trial } from "./trial.ts";
 
@@ -53,4 +53,41 @@ Deno.test("P13: a segment that goes during the look takes nothing, what cannot b
   assert.equal(sim.openHandles, before);
   sim.failNth(1, "EMFILE", { kinds: ["open"] });
   assert.throws(() => new Budget(sim.files, dir, bytes).floor(), { code: "EMFILE" });
+});
+
+/** Entries of about 10 kB, as many as fill some segments. */
+async function tenKilobytes(count: number) {
+  const sim = new SimWorld(1);
+  const trial = new Trial(sim, { segmentBytes: 200_000 });
+  for (let i = 0; i < count; i++) await trial.append(`${i} ${"x".repeat(10_000)}`);
+  const tail = (bytes: number) =>
+    new Tail(
+      new Budget(sim.files, dir, bytes),
+      new SegmentReader(sim, dir, trial.writer.node, 0 as Position, trial.mark),
+      bytes,
+    );
+  return { trial, tail };
+}
+
+Deno.test("M2.2: a tail is the newest messages that take no more than its bytes, to within 64 KiB", async () => {
+  const { tail } = await tenKilobytes(100);
+  for (const bytes of [100_000, 300_000, 500_000]) {
+    const kept = (100 - tail(bytes).floor(0 as Position)) * 10_000;
+    assert.ok(kept <= bytes && kept > bytes - 2 * 65_536, `${kept} of ${bytes}`);
+  }
+  assert.equal(tail(10_000_000).floor(0 as Position), 0);
+  assert.equal(tail(10_000_000).floor(40 as Position), 40);
+  assert.equal(tail(1).floor(0 as Position), 100);
+});
+
+Deno.test("M2.2: a tail moves on as the log grows, and begins anew where its destination is", async () => {
+  const { trial, tail } = await tenKilobytes(40);
+  const one = tail(200_000);
+  const before = one.floor(0 as Position);
+  for (let i = 0; i < 20; i++) await trial.append(`${i} ${"x".repeat(10_000)}`);
+  const after = one.floor(before);
+  assert.ok(after >= before + 14 && after <= 60, `${before} ${after}`);
+  assert.equal(one.floor(60 as Position), 60);
+  for (let i = 0; i < 10; i++) await trial.append(`${i} ${"x".repeat(10_000)}`);
+  assert.equal(one.floor(60 as Position), 60);
 });
