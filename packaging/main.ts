@@ -4,14 +4,16 @@
  */
 import { checksums } from "./checksums.ts";
 import { makeDeb } from "./deb.ts";
+import { makeDmg } from "./dmg.ts";
 import { type Built, makeExecutables } from "./executable.ts";
+import { makeImage } from "./image.ts";
 import { dist, license, type Release, type Target, targets, thisRelease } from "./release.ts";
 import { makeRpm } from "./rpm.ts";
 import { makeSbom } from "./sbom.ts";
 import { makeTarball } from "./tarball.ts";
 import { type Papers, systemFiles } from "./tree.ts";
 
-const kinds = ["tarball", "deb", "rpm"] as const;
+const kinds = ["tarball", "deb", "rpm", "dmg", "image"] as const;
 type Kind = (typeof kinds)[number];
 
 interface Parts {
@@ -35,6 +37,13 @@ const makers: Readonly<Record<Kind, (parts: Parts) => Promise<string[]>>> = {
         makeRpm({ release, target, files: await systemFiles(file, papers, "rpm") })
       ),
     ),
+  dmg: ({ release, built, papers }) =>
+    Promise.all(
+      [...built.files].filter(([target]) => target.os === "macos")
+        .map(([target, file]) => makeDmg(release, target, file, papers)),
+    ),
+  image: async ({ release, built, papers }) =>
+    (await Promise.all(forLinux(built).map(([target, file]) => makeImage(release, target, file, papers)))).flat(),
 };
 
 function forLinux(built: Built): [Target, string][] {
