@@ -1,6 +1,6 @@
 /** The tables of keys for sparkngin.toml(5), from where the keys are declared. */
 import { adaptors } from "../adaptors/mod.ts";
-import { destinationKeys, sections, topKeys, zeromqKeys } from "../src/config/keys.ts";
+import { destinationKeys, pipeKeys, sections, topKeys, zeromqKeys } from "../src/config/keys.ts";
 import { liveKeys } from "../src/config/reload.ts";
 import type { Fields, Option } from "../src/config/options.ts";
 import { argument, sentence } from "./mdoc.ts";
@@ -10,6 +10,7 @@ export async function keyTables(): Promise<string> {
     table("Keys at the top of the file", "", topKeys),
     ...Object.entries(sections).map(([name, fields]) => table(`Keys of the section ${name}`, "", fields, name)),
     table("Keys of every way in over ZeroMQ", "Written as [[zeromq]], any number of times.", zeromqKeys),
+    table("Keys of every named pipe", "Written as [[pipe]], any number of times.", pipeKeys),
     table("Keys of every destination", "", destinationKeys),
   ];
   for (const [name, load] of Object.entries(adaptors)) {

@@ -1,5 +1,5 @@
 /** `sparkngin config show`: what was understood, as a configuration file, and where each value came from. */
-import { coreKeys, destinationKeys, zeromqKeys } from "../config/keys.ts";
+import { coreKeys, destinationKeys, pipeKeys, zeromqKeys } from "../config/keys.ts";
 import type { Fields, Option } from "../config/options.ts";
 import type { Origin } from "../config/read.ts";
 import { hasReference } from "../config/reference.ts";
@@ -53,30 +53,30 @@ function settingsOf({ config, origins, kinds }: Configuration): Setting[] {
       ...one(kinds[destination.kind]!, destination.options),
     ];
   });
-  const zeromq = config.zeromq.flatMap((endpoint, number) =>
-    Object.entries(zeromqKeys).map(([name, option]) => {
-      const path = `zeromq.${number}.${name}`;
-      const value = endpoint[name as keyof typeof zeromqKeys];
-      return {
-        place: `zeromq ${number}`,
-        name,
-        path,
-        option: option as Option<unknown>,
-        value,
-        origin: origins[path]!,
-      };
-    })
-  );
-  return [...core, ...zeromq, ...destinations];
+  const repeated = (table: "zeromq" | "pipe", fields: Fields, all: readonly object[]) =>
+    all.flatMap((values, number) =>
+      Object.entries(fields).map(([name, option]) => {
+        const path = `${table}.${number}.${name}`;
+        const value = (values as Readonly<Record<string, unknown>>)[name];
+        return { place: `${table} ${number}`, name, path, option, value, origin: origins[path]! };
+      })
+    );
+  return [
+    ...core,
+    ...repeated("zeromq", zeromqKeys, config.zeromq),
+    ...repeated("pipe", pipeKeys, config.pipe),
+    ...destinations,
+  ];
 }
 
 function headOf(place: string | number): string {
   if (typeof place === "number") return "[[destination]]";
-  return place.startsWith("zeromq ") ? "[[zeromq]]" : `[${place}]`;
+  const [table, number] = place.split(" ");
+  return number === undefined ? `[${place}]` : `[[${table}]]`;
 }
 
 interface Setting {
-  /** The section, "zeromq" and its number, or the number of the destination; nothing at the top. */
+  /** The section, "zeromq" or "pipe" and its number, or the number of the destination; nothing at the top. */
   readonly place: string | number | undefined;
   readonly name: string;
   readonly path: string;

@@ -47,7 +47,7 @@ export class IntakeThread {
     try {
       return await this.#listening.promise;
     } catch (problem) {
-      if (codeOf(problem) === "ZeromqProblem") {
+      if (["ZeromqProblem", "PipeProblem"].includes(codeOf(problem))) {
         throw new CommandError(exitCodes.cannotListen, (problem as Error).message);
       }
       if (codeOf(problem) === "TlsProblem") throw new CommandError(exitCodes.configuration, (problem as Error).message);

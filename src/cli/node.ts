@@ -75,6 +75,7 @@ export class RunningNode {
       version,
       started: this.#started,
       zeromq: config.zeromq,
+      pipes: config.pipe,
       settings: { http: config.http, log: config.log, destinations: receivers },
     });
     const [table, intake] = [this.#table, this.#intake];

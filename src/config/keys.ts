@@ -180,6 +180,29 @@ export const zeromqKeys = {
   insecure: flag("allow addresses beyond this machine although ZeroMQ here knows neither keys nor encryption"),
 } satisfies Fields;
 
+/** What every `[[pipe]]` understands: a named pipe that lines are read from. */
+export const pipeKeys = {
+  path: shaped("the pipe, made by mkfifo before the start", {
+    ...file,
+    fits: (value) => value !== "" && file.fits(value),
+  }),
+  topic: shaped("topic of lines that name none", { ...topic, fits: (value) => value !== "" && topic.fits(value) }),
+  env: text("env of lines that name none", ""),
+  type: text("type of lines that name none", ""),
+  level: text("level of lines that name none", ""),
+  format: choice(
+    'what a line is: "json" is a message as over HTTP; "text" is the data of one, any bytes; "auto" is a message if it can be ' +
+      "read as one, else text",
+    ["auto", "json", "text"],
+    "auto",
+  ),
+  when_full: choice(
+    'what becomes of lines while the log takes none: "drop" counts them, "wait" lets writers stand still',
+    ["drop", "wait"],
+    "drop",
+  ),
+} satisfies Fields;
+
 /** What every `[[destination]]` understands, whatever its kind. */
 export const destinationKeys = {
   name: shaped("name of the destination: letters, digits, dot, dash, underscore; 64 at most", destinationName),
@@ -272,8 +295,12 @@ export interface Destination extends DestinationSettings {
 /** One `[[zeromq]]`. */
 export type ZeromqEndpoint = Options<typeof zeromqKeys>;
 
+/** One `[[pipe]]`. */
+export type PipeSettings = Options<typeof pipeKeys>;
+
 /** What was configured, complete with defaults. */
 export interface Config extends Top, Sections {
   readonly zeromq: readonly ZeromqEndpoint[];
+  readonly pipe: readonly PipeSettings[];
   readonly destination: readonly Destination[];
 }

@@ -12,6 +12,8 @@ import {
   type Destination,
   destinationKeys,
   filterFields,
+  pipeKeys,
+  type PipeSettings,
   sections,
   topKeys,
   type ZeromqEndpoint,
@@ -96,6 +98,7 @@ class ConfigReader {
     const config = {
       ...this.#readCore(),
       zeromq: this.#readZeromq(),
+      pipe: this.#readPipes(),
       destination: this.#readDestinations(),
     } as unknown as Config;
     this.#checkAddresses(config);
@@ -107,7 +110,7 @@ class ConfigReader {
   }
 
   #refuseUnknownSections(): void {
-    const known = [...Object.keys(topKeys), ...Object.keys(sections), "zeromq", "destination"];
+    const known = [...Object.keys(topKeys), ...Object.keys(sections), "zeromq", "pipe", "destination"];
     for (const [name, value] of Object.entries(this.#document.tables)) {
       const isSection = Object.hasOwn(sections, name);
       if (!known.includes(name)) this.#refuseUnknown([name], isTable(value) ? `section [${name}]` : undefined, known);
@@ -194,6 +197,21 @@ class ConfigReader {
       this.#refuseUnknownKeys(path, place, Object.keys(zeromqKeys));
       for (const problem of zeromqProblems(endpoint as ZeromqEndpoint)) this.#refuse(path, `${place} ${problem}`);
       return endpoint as ZeromqEndpoint;
+    });
+  }
+
+  #readPipes(): PipeSettings[] {
+    const written = this.#document.tables.pipe ?? [];
+    if (!Array.isArray(written) || !written.every(isTable)) {
+      this.#refuse(["pipe"], "a pipe is written as [[pipe]], with two brackets on each side");
+      return [];
+    }
+    return written.map((_, number) => {
+      const path = ["pipe", number];
+      const place = `[[pipe]] number ${number + 1}`;
+      const pipe = this.#readFields(pipeKeys, path, { id: String(number), place, table: "pipe" });
+      this.#refuseUnknownKeys(path, place, Object.keys(pipeKeys));
+      return pipe as PipeSettings;
     });
   }
 

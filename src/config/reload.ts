@@ -46,6 +46,7 @@ export function changeTo(wanted: Config, running: Config): Change {
     needsRestart: [
       ...differing.filter((path) => !liveKeys.includes(path)),
       ...(same(wanted.zeromq, running.zeromq) ? [] : ["zeromq"]),
+      ...(same(wanted.pipe, running.pipe) ? [] : ["pipe"]),
     ],
     added: [...names].filter((name) => !before.has(name)),
     changed: wanted.destination.filter((one) => isOther(one, before.get(one.name))).map(({ name }) => name),

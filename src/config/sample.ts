@@ -1,10 +1,14 @@
 /** A configuration file that changes nothing and explains everything: each key with its help and its default, commented out. */
-import { destinationKeys, sections, topKeys, zeromqKeys } from "./keys.ts";
+import { destinationKeys, pipeKeys, sections, topKeys, zeromqKeys } from "./keys.ts";
 import type { Fields, Option } from "./options.ts";
 import type { KindOfDestination } from "./schema.ts";
 
 const head = `# Configuration of Sparkngin. Nothing has to be written: what is commented out shows the default.
 # "sparkngin check" says whether this file is sound, sparkngin.toml(5) has all of it at length.
+`;
+const pipeHead = `
+# Each [[pipe]] reads lines from a named pipe. It needs path and topic.
+#[[pipe]]
 `;
 const zeromqHead = `
 # Each [[zeromq]] takes messages over ZeroMQ, too. It needs listen, e.g. ["127.0.0.1:7001"], or connect.
@@ -25,7 +29,18 @@ export function sampleConfig(kinds: Readonly<Record<string, KindOfDestination>>)
     }\n#kind = "${kind}"\n` +
       common + keys(options);
   });
-  return [head, "\n", keys(topKeys), ...core, zeromqHead, keys(zeromqKeys), destinationHead, ...destinations].join("");
+  return [
+    head,
+    "\n",
+    keys(topKeys),
+    ...core,
+    zeromqHead,
+    keys(zeromqKeys),
+    pipeHead,
+    keys(pipeKeys),
+    destinationHead,
+    ...destinations,
+  ].join("");
 }
 
 function keys(fields: Fields): string {

@@ -1,5 +1,5 @@
 /** The configuration as JSON Schema, for editors: made from the tables of keys. Somewhat stricter than we are with quotes. */
-import { destinationKeys, filterFields, sections, topKeys, zeromqKeys } from "./keys.ts";
+import { destinationKeys, filterFields, pipeKeys, sections, topKeys, zeromqKeys } from "./keys.ts";
 import type { Fields, Option, Schema } from "./options.ts";
 
 /** A kind of destination, as its adaptor declares it. */
@@ -21,6 +21,11 @@ export function configSchema(kinds: Readonly<Record<string, KindOfDestination>>)
         type: "array",
         description: "ways in for messages over ZeroMQ, beside HTTP",
         items: closed(properties(zeromqKeys)),
+      },
+      pipe: {
+        type: "array",
+        description: "named pipes that lines are read from",
+        items: closed(properties(pipeKeys)),
       },
       destination: {
         type: "array",

@@ -3,7 +3,7 @@
  * listens when told to, once every destination has its cursor; stops in the order close door → answer → sync → mark.
  */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import type { Sections, ZeromqEndpoint } from "../config/keys.ts";
+import type { PipeSettings, Sections, ZeromqEndpoint } from "../config/keys.ts";
 import {
   destinationKey,
   freeBefore,
@@ -22,6 +22,7 @@ import { openEntry } from "./privacy.ts";
 import { openHistory, openIdHistory } from "./history.ts";
 import { Intake as Requests, type IntakeParts } from "./intake.ts";
 import { KnownIds } from "./known_ids.ts";
+import type { PipeReader } from "./pipe.ts";
 import { Repeats } from "./repeats.ts";
 import { type Handle, openRoutes } from "./routes.ts";
 import { type HttpServer, serveHttp } from "./server.ts";
@@ -35,6 +36,7 @@ export interface IntakeJob {
   readonly version: string;
   readonly started: number;
   readonly zeromq: readonly ZeromqEndpoint[];
+  readonly pipes: readonly PipeSettings[];
   readonly settings: IntakeSettings;
 }
 /** What a reload may change. */
@@ -86,6 +88,7 @@ class Intake {
   readonly #deliveries: Deliveries;
   #server: HttpServer | undefined;
   #zeromq: ZeromqServer | undefined;
+  #pipes: PipeReader | undefined;
   #repeats: Repeats | undefined;
   #ids: KnownIds | undefined;
   #handle: Handle | undefined;
@@ -148,6 +151,7 @@ class Intake {
     this.#handle = this.#openRoutes(this.#ways);
     // First: who cannot have its port has taken nothing yet.
     this.#zeromq = await this.#serveZeromq(report);
+    this.#pipes = await this.#readPipes(report);
     this.#server = await serveHttp({
       listen: http.listen,
       tls: http.tls_cert === "" ? undefined : http,
@@ -202,6 +206,19 @@ class Intake {
     });
   }
 
+  async #readPipes(report: (text: string) => void): Promise<PipeReader | undefined> {
+    const { pipes } = this.#job;
+    if (pipes.length === 0) return undefined;
+    const [{ readPipes }, { openFifo }] = await Promise.all([import("./pipe.ts"), import("./fifo.ts")]);
+    const intake = new Requests(this.#intakeParts());
+    const { clock } = this.#world;
+    try {
+      return readPipes(pipes, { clock, intake, ways: () => this.#ways, table: this.#table, open: openFifo, report });
+    } catch (problem) {
+      throw Object.assign(problem as Error, { code: "PipeProblem" });
+    }
+  }
+
   /** Requests under way end by the settings they began with. */
   configure(settings: IntakeSettings): void {
     const ways = this.#openWays(settings.http);
@@ -241,7 +258,7 @@ class Intake {
     this.#setState("stopping");
     this.#deliveries.stop();
     const limit = new AbortController();
-    const drained = Promise.all([this.#server?.shutdown(), this.#zeromq?.shutdown()]);
+    const drained = Promise.all([this.#server?.shutdown(), this.#zeromq?.shutdown(), this.#pipes?.shutdown()]);
     await Promise.race([drained, this.#world.clock.sleep(drainMs, limit.signal)]);
     limit.abort();
     this.#server?.abort();

@@ -64,6 +64,13 @@ export interface DestinationStatus extends Counts {
   /** Every position from `start` to `position` has exactly one verdict. */
   readonly conserved: boolean;
 }
+/** What came in by named pipes since the start. */
+export interface PipeStatus {
+  readonly accepted: number;
+  readonly refused: number;
+  /** While the log took none. */
+  readonly dropped: number;
+}
 /** What came in over ZeroMQ since the start. */
 export interface ZeromqStatus {
   readonly connections: number;
@@ -95,6 +102,7 @@ export interface Status {
   /** Of the last reload; left out before the first. */
   readonly reload?: ReturnType<typeof reloadStatus>;
   readonly zeromq: ZeromqStatus;
+  readonly pipes: PipeStatus;
   readonly destinations: readonly DestinationStatus[];
 }
 export interface PublicStatus extends Pick<Status, "version" | "uptime_s" | "ready" | "accepted"> {
@@ -121,6 +129,11 @@ export function fullStatus(facts: NodeFacts): Status {
     },
     ...(facts.reload && { reload: reloadStatus(facts.reload) }),
     zeromq: zeromqStatus(table),
+    pipes: {
+      accepted: table.get("pipeAccepted"),
+      refused: table.get("pipeRefused"),
+      dropped: table.get("pipeDropped"),
+    },
     destinations: destinations.map((destination) => destinationStatus(facts, destination)),
   };
 }

@@ -36,6 +36,9 @@ const nodeCells = [
   "zeromqTooLarge",
   "zeromqTooSlow",
   "zeromqTooMany",
+  "pipeAccepted",
+  "pipeRefused",
+  "pipeDropped",
 ] as const;
 export type NodeCell = (typeof nodeCells)[number];
 

@@ -10,6 +10,7 @@ Deno.test("M1.4 the full status has the members that decisions promise", () => {
     node: "9f3c01aa27de4410",
     epoch: 3,
     uptime_s: 61,
+    pipes: { accepted: 0, refused: 0, dropped: 0 },
     ready: true,
     accepted: 90,
     log: { start: 10, end: 100, durable: 100, bytes: 4096, free_bytes: 1 << 20 },
