@@ -19,9 +19,19 @@ const refusals = ["DirectoryRefused", "NewerFormat"];
 export function explained(problem: unknown, dir: string): CommandError {
   const text = problem instanceof Error ? problem.message : String(problem);
   const code = codeOf(problem);
-  if (problem instanceof DirectoryBusy || code === "DirectoryBusy") return new CommandError(exitCodes.locked, text);
+  if (problem instanceof DirectoryBusy || code === "DirectoryBusy") {
+    return new CommandError(
+      exitCodes.locked,
+      `${text}; stop that one, or give this one a directory of its own with --data`,
+    );
+  }
   if (problem instanceof DirectoryRefused || refusals.includes(code)) return new CommandError(exitCodes.badData, text);
-  if (isNoSpace(problem)) return new CommandError(exitCodes.diskFull, `Cannot start in "${dir}": the disk is full`);
+  if (isNoSpace(problem)) {
+    return new CommandError(
+      exitCodes.diskFull,
+      `Cannot start in "${dir}": the disk is full; make room, or choose another directory with --data`,
+    );
+  }
   if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOENT", "EEXIST"].includes(code)) {
     return new CommandError(
       exitCodes.notWritable,

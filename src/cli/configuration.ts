@@ -64,7 +64,12 @@ function listIfThere(terminal: Terminal, dir: string): readonly string[] {
 
 function readNamed(terminal: Terminal, path: string): ConfigFile {
   const file = readIfThere(terminal, path);
-  if (file === undefined) throw new CommandError(exitCodes.configuration, `Cannot read ${path}: there is no such file`);
+  if (file === undefined) {
+    throw new CommandError(
+      exitCodes.configuration,
+      `Cannot read ${path}: there is no such file; sparkngin init makes one`,
+    );
+  }
   return file;
 }
 

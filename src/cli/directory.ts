@@ -27,7 +27,10 @@ export async function dataDirectory(
 export async function withDirectory<T>(files: Files, dir: string, act: () => T | Promise<T>): Promise<T> {
   try {
     if (!files.exists(join(dir, "log"))) {
-      throw new CommandError(exitCodes.usage, `Cannot look at "${printable(dir)}": there is no log in it`);
+      throw new CommandError(
+        exitCodes.usage,
+        `Cannot look at "${printable(dir)}": there is no log in it; name the data directory of a node`,
+      );
     }
     return await act();
   } catch (problem) {

@@ -55,7 +55,7 @@ export class Document {
       return parse(file.text.replace(/^\uFEFF/, ""));
     } catch (problem) {
       if (!(problem instanceof TomlError)) throw problem;
-      const reason = problem.message.split("\n", 1)[0]!.replace(/^Invalid TOML document: /, "");
+      const reason = plainly(problem.message.split("\n", 1)[0]!.replace(/^Invalid TOML document: /, ""));
       this.problems.push(`Cannot read ${file.name}: line ${problem.line}, column ${problem.column}: ${reason}`);
       return undefined;
     }
@@ -93,6 +93,13 @@ export class Document {
 /** As a plain assignment would, but for the name "__proto__". */
 function put(into: Record<string, unknown>, name: string, value: unknown): void {
   Object.defineProperty(into, name, { value, configurable: true, enumerable: true, writable: true });
+}
+
+/** The parser's word for what is most often a forgotten quote. */
+function plainly(reason: string): string {
+  return reason === "control characters are not allowed in strings"
+    ? "a text does not end in this line: is a quote missing?"
+    : reason;
 }
 
 /** `path` as it is in this file alone; nothing when it means a repeated table of another one. */

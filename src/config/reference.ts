@@ -66,12 +66,24 @@ function credential(name: string, env: Outside["env"]): string {
   return `${dir}/${name}`;
 }
 
+const plain: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "permission denied",
+  EISDIR: "it is a directory",
+};
+
+/** The system's name of what went wrong. */
+function codeOf(problem: unknown): string {
+  const code = (problem as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : "";
+}
+
 /** Without the line end that editors leave behind a secret. */
 function fileText(path: string, readFile: Outside["readFile"]): string {
   try {
     return readFile(path).replace(/\r?\n$/, "");
   } catch (problem) {
-    const reason = problem instanceof Error ? problem.message : String(problem);
+    const reason = plain[codeOf(problem)] ?? (problem instanceof Error ? problem.message : String(problem));
     throw new DeadReference(`the file "${path}" cannot be read: ${reason}`, { cause: problem });
   }
 }

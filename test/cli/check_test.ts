@@ -68,7 +68,7 @@ Deno.test("a file that was named must be there", async () => {
   const missing = {
     code: exitCodes.configuration,
     out: "",
-    err: "Cannot read /no: there is no such file\n",
+    err: "Cannot read /no: there is no such file; sparkngin init makes one\n",
     asked: [],
   };
   assert.deepEqual(await sparkngin(["check", "--config", "/no"]), missing);

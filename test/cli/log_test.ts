@@ -244,7 +244,10 @@ Deno.test("log adopt refuses our own directory, and one that another node has ad
 Deno.test("what is no data directory is 64, with a sentence", async () => {
   for (const command of ["verify", "stat", "dump", "export", "repair", "adopt"]) {
     const { code, err } = await log(new SimWorld(1), command, "nowhere");
-    assert.deepEqual([code, err], [exitCodes.usage, 'Cannot look at "nowhere": there is no log in it\n'], command);
+    assert.deepEqual([code, err], [
+      exitCodes.usage,
+      'Cannot look at "nowhere": there is no log in it; name the data directory of a node\n',
+    ], command);
   }
 });
 

@@ -12,6 +12,7 @@ import { listSegments, nodeInFile, readNumber, removeLeftovers, writeNumber } fr
 import { encodeSegmentHeader, segmentName } from "../../src/log/format.ts";
 import { crc32 } from "node:zlib";
 import { SimWorld } from "../sim/world.ts";
+import { newer } from "./newer.ts";
 import { bytesOf, dir, imageOf, logDir, quarantined, segmentsOf, Trial } from "./trial.ts";
 
 async function withMessages(sim = new SimWorld(1)): Promise<SimWorld> {
@@ -147,16 +148,6 @@ Deno.test("P18 P19: a directory of a newer format is refused and not a byte of i
   });
   assert.deepEqual(imageOf(sim), before);
 });
-
-/** The header as a version that needs a newer reader would write it. */
-function newer(bytes: Uint8Array, segment: string): Uint8Array {
-  const view = new DataView(bytes.buffer);
-  view.setUint16(10, 2, true);
-  const id = Uint8Array.from(segment.match(/../g)!, (hex) => parseInt(hex, 16));
-  const salt = crc32(new Uint8Array(8), crc32(id));
-  view.setUint32(12, crc32(bytes.subarray(16), crc32(bytes.subarray(0, 12), salt)), true);
-  return bytes;
-}
 
 function started(sim: SimWorld, node: string): SegmentWriter {
   const { mark } = new Trial(new SimWorld(5));
