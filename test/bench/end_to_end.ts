@@ -1,6 +1,7 @@
 /** The whole way: NDJSON over HTTP, through the log, until every message is synced in the files of the file destination. */
+import { missing, startElastic } from "../services/elasticsearch.ts";
 import { lines } from "./body.ts";
-import type { Bench, Case, Result } from "./case.ts";
+import { type Bench, type Case, type Result, Skipped } from "./case.ts";
 import { median, rounded, shown, shownSpread, spreadOf } from "./figures.ts";
 import { type Load, sendLoad } from "./load.ts";
 import type { Options } from "./options.ts";
@@ -23,6 +24,37 @@ export const endToEnd: Case = {
   runtimes: "each",
   run: async (bench) => [await measure(bench)],
 };
+
+/** The same into a real node of Elasticsearch, which shares the cores with us. It lags far behind intake, so it is short. */
+export const elasticEndToEnd: Case = {
+  name: "elasticsearch-end-to-end",
+  summary: "100 lines of NDJSON a POST for a moment, until Elasticsearch has taken them all as documents",
+  runtimes: "each",
+  onRequest: true,
+  run: async (bench) => [await measureElastic(bench)],
+};
+
+async function measureElastic(bench: Bench): Promise<Result> {
+  const lack = missing();
+  if (lack !== undefined) throw new Skipped(`needs ${lack}`);
+  const { dir, runtime, machine } = bench;
+  const elastic = await startElastic("elasticsearch");
+  try {
+    const load = await prepareLoad(dir);
+    const config =
+      `[[destination]]\nname = "es"\nkind = "elasticsearch"\nnodes = ["${elastic.url}"]\nbatch_bytes = "5MiB"\n`;
+    await using server = await Server.start(runtime, { dir, config, core: machine.pins.server });
+    const options = { ...bench.options, seconds: 0.5, rounds: 1 };
+    // The first documents make the index and warm the node up.
+    await oneRound(server, load, { bench, seconds: 0.1 });
+    const rounds = await allRounds(server, load, { ...bench, options });
+    const [accepted, found] = [await server.accepted(), await elastic.count("logs-*")];
+    if (found !== accepted) throw new Error(`${accepted} messages were accepted, but there are ${found} documents`);
+    return resultOf(rounds, options, "document");
+  } finally {
+    await elastic.stop();
+  }
+}
 
 interface Round {
   /** From the first request until the last message is in its file. */
@@ -58,7 +90,7 @@ async function allRounds(server: Server, load: Load, bench: Bench): Promise<Roun
   const rounds: Round[] = [];
   for (let number = 0; number < bench.options.rounds; number++) {
     const round = await oneRound(server, load, { bench, seconds: bench.options.seconds });
-    bench.note(`file-end-to-end round ${number + 1}: ${shown(round.perSecond)}/s, lag ${shown(round.lag)}`);
+    bench.note(`end-to-end round ${number + 1}: ${shown(round.perSecond)}/s, lag ${shown(round.lag)}`);
     rounds.push(round);
   }
   return rounds;
@@ -93,7 +125,7 @@ async function delivered(server: Server): Promise<void> {
   for (;;) {
     const { accepted, log, destinations: [out] } = await server.status();
     if (out!.position === log.durable && out!.pending === 0 && accepted === log.durable) {
-      if (out!.taken !== accepted) throw new Error(`Of ${accepted} messages the file destination took ${out!.taken}`);
+      if (out!.taken !== accepted) throw new Error(`Of ${accepted} messages the destination took ${out!.taken}`);
       return;
     }
     await pause(10);
@@ -123,7 +155,7 @@ async function lineCount(path: string): Promise<number> {
   return count;
 }
 
-function resultOf(rounds: readonly Round[], { seconds }: Options): Result {
+function resultOf(rounds: readonly Round[], { seconds }: Options, what = "file"): Result {
   const values = (name: keyof Round) => rounds.map((round) => round[name]);
   const perSecond = spreadOf(values("perSecond"));
   const cpu = rounded(median(values("cpuPerMillion")));
@@ -140,7 +172,7 @@ function resultOf(rounds: readonly Round[], { seconds }: Options): Result {
       cpu_s_per_million: cpu,
     },
     row: {
-      result: `${shownSpread(perSecond)} messages/s; the last in its file ${shown(lagMs.median)} ms after the load`,
+      result: `${shownSpread(perSecond)} messages/s; the last in its ${what} ${shown(lagMs.median)} ms after the load`,
       cpu: `${cpu}`,
     },
   };

@@ -4,7 +4,7 @@
  */
 import { type Bench, type Case, Skipped } from "./case.ts";
 import { type Line, parseLines } from "./compare.ts";
-import { endToEnd } from "./end_to_end.ts";
+import { elasticEndToEnd, endToEnd } from "./end_to_end.ts";
 import { executableSize, executableStart } from "./executable.ts";
 import { inside } from "./inside.ts";
 import { startLarge } from "./large.ts";
@@ -21,6 +21,7 @@ const cases: readonly Case[] = [
   ...throughputCases,
   openLoop,
   endToEnd,
+  elasticEndToEnd,
   executableStart,
   executableSize,
   startLarge,
