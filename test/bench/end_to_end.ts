@@ -44,9 +44,9 @@ async function measureElastic(bench: Bench): Promise<Result> {
     const config =
       `[[destination]]\nname = "es"\nkind = "elasticsearch"\nnodes = ["${elastic.url}"]\nbatch_bytes = "5MiB"\n`;
     await using server = await Server.start(runtime, { dir, config, core: machine.pins.server });
-    const options = { ...bench.options, seconds: 0.5, rounds: 1 };
+    const options = { ...bench.options, seconds: 1, rounds: 1 };
     // The first documents make the index and warm the node up.
-    await oneRound(server, load, { bench, seconds: 0.1 });
+    await oneRound(server, load, { bench, seconds: 1 });
     const rounds = await allRounds(server, load, { ...bench, options });
     const [accepted, found] = [await server.accepted(), await elastic.count("logs-*")];
     if (found !== accepted) throw new Error(`${accepted} messages were accepted, but there are ${found} documents`);
