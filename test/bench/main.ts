@@ -16,12 +16,14 @@ import { killAll } from "./process.ts";
 import { findRuntime, root } from "./server.ts";
 import { Sheet } from "./sheet.ts";
 import { throughputCases } from "./throughput.ts";
+import { zeromq } from "./zeromq.ts";
 
 const cases: readonly Case[] = [
   ...throughputCases,
   openLoop,
   endToEnd,
   elasticEndToEnd,
+  zeromq,
   executableStart,
   executableSize,
   startLarge,

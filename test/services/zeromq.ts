@@ -12,7 +12,7 @@ export interface Make {
 export type PeerType = "push" | "pull" | "pub" | "sub" | "dealer" | "req";
 export interface PeerOptions {
   readonly count: number;
-  /** Of what fills a message up. */
+  /** Of what fills a message up. Of takers -1: they print nothing. */
   readonly size?: number;
   /** Of senders: so often, each time with a new socket. */
   readonly runs?: number;

@@ -49,7 +49,7 @@ static void print_next(void *socket) {
     zmq_msg_init(&frame);
     check(zmq_msg_recv(&frame, socket, 0), "recv");
     more = zmq_msg_more(&frame);
-    if (!more) fwrite(zmq_msg_data(&frame), 1, zmq_msg_size(&frame), stdout), putchar('\n');
+    if (!more && size >= 0) fwrite(zmq_msg_data(&frame), 1, zmq_msg_size(&frame), stdout), putchar('\n');
     zmq_msg_close(&frame);
   }
 }

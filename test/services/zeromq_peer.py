@@ -1,7 +1,8 @@
 """A peer by libzmq: TYPE bind|connect ADDRESS COUNT SIZE RUNS PAUSE_MS.
 
 push, pub, dealer, req send COUNT messages of SIZE bytes in each of RUNS runs, a new socket for each run; dealer and req print
-every answer's last frame. pull and sub print the last frame of COUNT messages. The address in use is the first line.
+every answer's last frame. pull and sub print the last frame of COUNT messages, or nothing where SIZE is -1. The address in use
+is the first line.
 """
 import sys
 import time
@@ -61,7 +62,9 @@ if kind in ("pull", "sub"):
     socket = opened()
     say(socket.last_endpoint)
     for _ in range(count):
-        sys.stdout.buffer.write(socket.recv_multipart()[-1] + b"\n")
+        frames = socket.recv_multipart()
+        if size >= 0:
+            sys.stdout.buffer.write(frames[-1] + b"\n")
     sys.stdout.buffer.flush()
     socket.close()
 else:
