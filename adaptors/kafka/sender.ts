@@ -87,9 +87,15 @@ class Fates {
     return {
       refused: refused.map((delivery) => ({ delivery, reason: this.#refused.get(delivery)! })),
       again: batch.filter((delivery) => this.#again.has(delivery)),
+      ...(!this.#lost && this.#again.size > 0 && { stalled: this.#stalled() }),
       trouble: this.#trouble(),
       receipt: receipt(this.#places),
     };
+  }
+
+  /** Without a lost connection only topics make messages wait. */
+  #stalled(): string[] {
+    return [...new Set([...this.#again].map(({ message }) => message.topic))];
   }
 
   #trouble(): string | undefined {

@@ -28,6 +28,12 @@ export interface Result {
    * one lists with it every later one of the same key, so that order holds.
    */
   readonly again: readonly Delivery[];
+  /**
+   * Topics of messages in `again` that cannot go on by themselves (the destination has no such topic or index, or may not write to
+   * it), while others can: if that lasts, the pump goes on with the others and comes back to these. Every message of theirs from
+   * the first such one on is in `again`.
+   */
+  readonly stalled?: readonly string[];
   /** Why there is something in `again`: shown as the destination's last error. */
   readonly trouble?: string;
   /** How long the destination asks to be left alone before that, in ms. The pump waits five minutes at most. */

@@ -9,10 +9,13 @@ import type { Letterbox } from "./letterbox.ts";
 import { Refusals } from "./refusals.ts";
 import { Replay } from "./replay.ts";
 import { select, type Selection, type Selector } from "./select.ts";
+import { Sides } from "./sides.ts";
 
 export interface PumpParts {
   readonly world: World;
   readonly reader: LogReader;
+  /** Another one on the same log, for topics that have to be left behind. */
+  readonly openReader: () => LogReader;
   readonly cursor: Cursor;
   readonly mark: Watermark;
   readonly selector: Selector;
@@ -50,6 +53,8 @@ export interface PumpWatch {
   dead(refused: Result["refused"]): void;
   /** So many dead letters were sent again by command, and taken. */
   retaken(count: number): void;
+  /** These topics wait while others go on; `left`: messages of theirs that are passed by now. */
+  stalled(topics: readonly string[], text: string | undefined, left: readonly Delivery[]): void;
   /** So many are refused and wait, because too many are. */
   held(count: number): void;
   /** These were given up, all or some of them, because too much waits. */
@@ -64,6 +69,8 @@ export interface PumpWatch {
 const waitText = "the destination asks to wait";
 const syncEveryMs = 1000;
 const idleEveryMs = 1000;
+/** So often a topic is tried before the others go on without it: about a second. */
+const stallTries = 4;
 const floorEveryMs = 1000;
 /** A destination that asks for more is asked after that. */
 const askedMostMs = 300_000;
@@ -73,6 +80,7 @@ export class Pump {
   #adaptor: Adaptor | undefined;
   #syncedAt: number;
   readonly #refusals: Refusals;
+  #sides: Sides;
   #floor = 0 as Position;
   /** Monotonic; long ago at first. */
   #floorAt = -Infinity;
@@ -81,6 +89,7 @@ export class Pump {
     this.#parts = parts;
     this.#refusals = new Refusals(parts.refusedMax);
     this.#syncedAt = parts.world.clock.elapsed();
+    this.#sides = this.#newSides(new AbortController().signal);
   }
 
   /** Until `signal` aborts. Rejects only when our own files fail. */
@@ -95,6 +104,7 @@ export class Pump {
         if (control.arrived.aborted && !signal.aborted) await this.#obey();
       }
     } finally {
+      this.#sides.close();
       await this.#letGo();
       cursor.sync();
       this.#parts.watch.synced();
@@ -113,11 +123,14 @@ export class Pump {
 
   /** Delivers from where the cursor stands until `signal` aborts. */
   async #carry(signal: AbortSignal): Promise<void> {
-    const { reader, cursor, selector } = this.#parts;
-    reader.seek(cursor.position);
+    const { reader, cursor } = this.#parts;
+    reader.seek(cursor.ahead);
     const replay = this.#replayUntil(signal);
+    this.#sides.close();
+    this.#sides = this.#newSides(signal);
     while (!signal.aborted) {
       if (replay.isDue) await this.#sendAgain(replay);
+      if (this.#sidesAreDue()) await this.#workSides();
       if (signal.aborted) return;
       await this.#attend(signal);
       const items = await this.#patiently(() => this.#next(), signal);
@@ -126,16 +139,52 @@ export class Pump {
         if (!replay.isDue) await this.#rest(signal);
         continue;
       }
-      const selection = select(items, cursor.position, selector);
+      const selection = this.#select(items);
       await this.#deliver(selection, signal);
       await this.#gather(selection, signal);
     }
   }
 
+  /** Of topics that wait nothing overtakes what waits. */
+  #select(items: ReturnType<LogReader["next"]>): Selection {
+    const { cursor, selector } = this.#parts;
+    const selection = select(items, { from: cursor.ahead }, selector);
+    if (cursor.sides.size === 0) return selection;
+    return { ...selection, batch: selection.batch.filter(({ message }) => !this.#sides.has(message.topic)) };
+  }
+
+  #newSides(signal: AbortSignal): Sides {
+    const { deadLetters, cursor, watch } = this.#parts;
+    const tell = (text: string) => watch.stalled([...cursor.sides.keys()], text, []);
+    return new Sides({
+      ...this.#parts,
+      isDead: (position) => deadLetters.found()?.has(position) ?? false,
+      send: (batch, tries) => this.#trySend(batch, tries, { signal, tell }),
+    });
+  }
+
+  #sidesAreDue(): boolean {
+    return this.#sides.dueAt <= this.#parts.world.clock.elapsed();
+  }
+
+  async #workSides(): Promise<void> {
+    const { cursor, watch, control, world } = this.#parts;
+    try {
+      await this.#sides.step();
+      watch.stalled([...cursor.sides.keys()], undefined, []);
+    } catch (problem) {
+      if (!isTransient(problem) && !(problem instanceof DiskFails)) throw problem;
+      watch.trouble(reasonOf(problem), 1);
+      await this.#pause(1, control.arrived);
+    }
+    if (world.clock.elapsed() - this.#syncedAt >= syncEveryMs) this.#sync();
+  }
+
   #replayUntil(signal: AbortSignal): Replay {
     const { deadLetters } = this.#parts;
     const send = async (batch: readonly Delivery[], tries: number) => {
-      const result = await this.#ask(batch, tries, signal);
+      const tell = (text: string) => this.#parts.watch.trouble(text, tries + 1);
+      const result = await this.#ask(batch, { signal, tell });
       if (result?.again.length === 0) this.#parts.watch.trouble(undefined, 0);
       else if (result) this.#parts.watch.trouble(result.trouble ?? waitText, tries + 1);
       return result;
@@ -146,9 +195,9 @@ export class Pump {
   /** The cursor first: what it would forget in a crash comes again anyway. */
   async #sendAgain(replay: Replay): Promise<void> {
     const { cursor, watch } = this.#parts;
-    if (cursor.durable < cursor.position) this.#sync();
+    if (!cursor.synced) this.#sync();
     try {
-      if (cursor.durable === cursor.position) watch.retaken(await replay.step());
+      if (cursor.synced) watch.retaken(await replay.step());
     } catch (problem) {
       watch.trouble(reasonOf(problem), 1);
       await this.#pause(1, this.#parts.control.arrived);
@@ -191,7 +240,7 @@ export class Pump {
     const to = buffered === undefined ? from : Math.min(buffered(from), mark.position) as Position;
     if (from >= to) return true;
     cursor.advance(to, { overwritten: to - from });
-    reader.seek(to);
+    reader.seek(cursor.ahead);
     watch.overwritten(from, to);
     return true;
   }
@@ -206,7 +255,8 @@ export class Pump {
     const [from, to] = [cursor.position, this.#floorNow()];
     if (from >= to) return;
     cursor.advance(to, { expired: to - from });
-    reader.seek(to);
+    this.#sides.forget();
+    reader.seek(cursor.ahead);
     watch.expired(from, to);
   }
 
@@ -242,6 +292,7 @@ export class Pump {
     await this.#letGo();
     const from = cursor.position;
     control.obey(cursor);
+    watch.stalled([...cursor.sides.keys()], undefined, []);
     watch.obeyed(from);
   }
 
@@ -261,7 +312,7 @@ export class Pump {
     for (const text of selection.lost) watch.lost(text);
     const settled = await this.#sendAll(selection, signal);
     if (settled === undefined) return;
-    const { dead, expired } = settled;
+    const { dead, expired, behind } = settled;
     if (expired > 0) watch.expired(cursor.position, selection.end);
     const verdicts: Partial<Record<Verdict, number>> = {
       ...selection.verdicts,
@@ -269,7 +320,9 @@ export class Pump {
       dead,
       expired: selection.verdicts.expired + expired,
     };
-    cursor.advance(selection.end, verdicts);
+    // Who is ahead of a topic is counted when that one is past it, too.
+    if (behind.size === 0 && cursor.ahead === cursor.position) cursor.advance(selection.end, verdicts);
+    else cursor.goAhead(selection.end, new Map([...cursor.sides, ...behind]));
     const bytes = selection.batch.reduce((sum, { body }) => sum + body.length, 0);
     watch.advanced(selection, { bytes, ms: world.clock.elapsed() - begin });
     if (world.clock.elapsed() - this.#syncedAt >= syncEveryMs) this.#sync();
@@ -277,30 +330,46 @@ export class Pump {
 
   /** Sends until every message has a verdict; how many were not taken, or undefined when we were told to stop. */
   async #sendAll({ batch, end }: Selection, signal: AbortSignal): Promise<Settled | undefined> {
+    const { watch } = this.#parts;
+    const behind = new Map<string, Position>();
     let left = batch;
     let dead = 0;
     for (let tries = 0; left.length > 0;) {
-      const result = await this.#trySend(left, tries, signal);
+      const result = await this.#trySend(left, tries, { signal, tell: (text) => watch.trouble(text, tries + 1) });
       if (signal.aborted && (result === undefined || result.again.length > 0)) return undefined;
       if (result !== undefined) {
         dead += result.refused.length;
         // Progress: what is asked for again starts with short pauses again.
         if (result.again.length < left.length) tries = 0;
-        left = result.again;
+        left = tries < stallTries ? result.again : this.#leaveBehind(result, behind);
         if (left.length === 0) break;
       }
       await this.#pause(tries++, signal, result?.waitMs);
       if (signal.aborted) return undefined;
-      if (await this.#patiently(() => this.#floorNow() >= end, signal)) return { dead, expired: left.length };
+      if (await this.#patiently(() => this.#floorNow() >= end, signal)) {
+        return { dead, expired: left.length, behind };
+      }
     }
-    this.#parts.watch.trouble(undefined, 0);
-    return { dead, expired: 0 };
+    watch.trouble(undefined, 0);
+    return { dead, expired: 0, behind };
+  }
+
+  /** What cannot go on waits beside the others, if there is room; what is left of the batch. */
+  #leaveBehind({ again, stalled = [], trouble }: Result, behind: Map<string, Position>): readonly Delivery[] {
+    const { cursor, watch } = this.#parts;
+    const topics = new Set(behind.keys());
+    for (const topic of stalled) if (this.#sides.holds([...topics, topic])) topics.add(topic);
+    if (topics.size === behind.size) return again;
+    const waits = again.filter(({ message }) => topics.has(message.topic));
+    for (const { message, position } of waits) if (!behind.has(message.topic)) behind.set(message.topic, position);
+    watch.stalled([...cursor.sides.keys(), ...topics], trouble, waits);
+    return again.filter(({ message }) => !topics.has(message.topic));
   }
 
   /** One try; undefined when nothing is certain. */
-  async #trySend(batch: readonly Delivery[], tries: number, signal: AbortSignal): Promise<Result | undefined> {
+  async #trySend(batch: readonly Delivery[], tries: number, { signal, tell }: Trying): Promise<Result | undefined> {
     const { cursor, deadLetters, watch } = this.#parts;
-    const answer = await this.#ask(batch, tries, signal);
+    const answer = await this.#ask(batch, { signal, tell });
     if (answer === undefined) return undefined;
     try {
       const result = this.#judged(batch, answer);
@@ -309,25 +378,25 @@ export class Pump {
         watch.dead(result.refused);
       }
       await this.#forgetLetters(batch, result);
-      if (result.again.length > 0) watch.trouble(result.trouble ?? waitText, tries + 1);
+      if (result.again.length > 0) tell(result.trouble ?? waitText);
       return result;
     } catch (problem) {
       await this.#letGo();
-      if (!signal.aborted) watch.trouble(reasonOf(problem), tries + 1);
+      if (!signal.aborted) tell(reasonOf(problem));
       return undefined;
     }
   }
 
   /** What the destination says to a batch; undefined when nothing is certain. */
-  async #ask(batch: readonly Delivery[], tries: number, signal: AbortSignal): Promise<Result | undefined> {
-    const { world, deadlineMs, watch } = this.#parts;
+  async #ask(batch: readonly Delivery[], { signal, tell }: Trying): Promise<Result | undefined> {
+    const { world, deadlineMs } = this.#parts;
     const deadline = deadlineAfter(world.clock, deadlineMs, signal);
     try {
       const adaptor = await this.#opened(deadline);
       return await adaptor.send(batch, deadline.signal);
     } catch (problem) {
       await this.#letGo();
-      if (!signal.aborted) watch.trouble(reasonOf(problem), tries + 1);
+      if (!signal.aborted) tell(reasonOf(problem));
       return undefined;
     } finally {
       deadline.clear();
@@ -380,7 +449,7 @@ export class Pump {
 
   #pause(tries: number, signal: AbortSignal, askedMs = 0): Promise<void> {
     const { world } = this.#parts;
-    if (this.#parts.cursor.durable < this.#parts.cursor.position) this.#sync();
+    if (!this.#parts.cursor.synced) this.#sync();
     const ms = Math.max(pauseAfter(tries, world.random), Math.min(askedMs, askedMostMs));
     return world.clock.sleep(ms, signal);
   }
@@ -388,12 +457,13 @@ export class Pump {
   /** Caught up: waits for more, and meanwhile makes the cursor durable and lets the adaptor do what falls due. */
   async #rest(signal: AbortSignal): Promise<void> {
     const { mark, cursor, world } = this.#parts;
-    const needsSync = cursor.durable < cursor.position;
+    const needsSync = !cursor.synced;
+    const dueMs = this.#sides.dueAt - world.clock.elapsed();
     // Where there are letters somebody may ask for them.
     const looks = this.#adaptor?.idle !== undefined || this.#parts.deadLetters.found() !== undefined;
-    if (!needsSync && !looks) return await mark.above(cursor.position, signal);
-    const deadline = deadlineAfter(world.clock, idleEveryMs, signal);
-    await mark.above(cursor.position, deadline.signal);
+    if (!needsSync && !looks && dueMs === Infinity) return await mark.above(cursor.ahead, signal);
+    const deadline = deadlineAfter(world.clock, Math.max(0, Math.min(idleEveryMs, dueMs)), signal);
+    await mark.above(cursor.ahead, deadline.signal);
     const timeIsUp = deadline.signal.aborted;
     deadline.clear();
     if (!timeIsUp || signal.aborted) return;
@@ -419,6 +489,13 @@ export class Pump {
 interface Settled {
   readonly dead: number;
   readonly expired: number;
+  /** Topics that have to wait, and where they begin to. */
+  readonly behind: ReadonlyMap<string, Position>;
+}
+interface Trying {
+  readonly signal: AbortSignal;
+  /** What went wrong. */
+  readonly tell: (text: string) => void;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

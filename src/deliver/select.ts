@@ -23,10 +23,17 @@ export interface Selector {
   readonly format: (message: Message, id: string) => Uint8Array;
 }
 
-/** `from` is the cursor: an entry that begins before it comes whole, and what it had is skipped. */
-export function select(items: readonly (Entry | Gap)[], from: Position, selector: Selector): Selection {
-  const out = new Selecting(from, selector);
+/** From where, and up to where if not to the end of what was read. */
+export interface Range {
+  readonly from: Position;
+  readonly to?: Position;
+}
+
+/** `from` is the cursor: an entry that begins before it comes whole, and what it had is skipped; so is what comes after `to`. */
+export function select(items: readonly (Entry | Gap)[], { from, to }: Range, selector: Selector): Selection {
+  const out = new Selecting(from, to ?? Infinity, selector);
   for (const item of items) {
+    if (out.end >= out.to) break;
     if ("why" in item) out.gap(item);
     else out.entry(item);
   }
@@ -50,21 +57,23 @@ class Selecting implements Selection {
   count = 0;
   bytes = 0;
   since = 0;
+  readonly to: number;
   readonly #selector: Selector;
 
-  constructor(from: Position, selector: Selector) {
+  constructor(from: Position, to: number, selector: Selector) {
     this.end = from;
+    this.to = to;
     this.#selector = selector;
   }
 
   gap({ position, count, why }: Gap): void {
-    const upTo = position + count as Position;
+    const upTo = this.#within(position + count);
     const verdict = why === "trimmed" ? "expired" : "damaged";
     this.#giveUp(upTo, verdict, why);
   }
 
   entry(entry: Entry): void {
-    const upTo = entry.position + entry.count as Position;
+    const upTo = this.#within(entry.position + entry.count);
     this.count += entry.count;
     this.bytes += entry.bytes.length;
     this.since ||= entry.time;
@@ -77,8 +86,12 @@ class Selecting implements Selection {
     if (messages.length !== entry.count) {
       return this.#giveUp(upTo, "damaged", `an entry of ${entry.count} messages holds ${messages.length}`);
     }
-    for (let i = this.end - entry.position; i < messages.length; i++) this.#message(entry, i, messages[i]!);
+    for (let i = this.end - entry.position; i < upTo - entry.position; i++) this.#message(entry, i, messages[i]!);
     this.end = upTo;
+  }
+
+  #within(end: number): Position {
+    return Math.min(end, this.to) as Position;
   }
 
   #message(entry: Entry, index: number, message: Message): void {

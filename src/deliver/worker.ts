@@ -73,9 +73,11 @@ async function work(job: DestinationJob): Promise<void> {
     isForLetters(order) ? carryOutOnLetters(order, () => deadLetters.look(), world.clock) : control.give(order)
   );
   const kind = (await adaptors[destination.kind]!()).default;
+  const openReader = () => new SegmentReader(world, dir, node, cursor.position, mark, { patienceMs: readPatienceMs });
   const pump = new Pump({
     world,
-    reader: new SegmentReader(world, dir, node, cursor.position, mark, { patienceMs: readPatienceMs }),
+    reader: openReader(),
+    openReader,
     cursor,
     mark,
     selector: {
@@ -173,6 +175,8 @@ type Shown = ReturnType<typeof openCursor>;
 type Told =
   | { readonly kind: "reached"; readonly position: Position }
   | { readonly kind: "dead"; readonly position: Position; readonly reason: string }
+  /** It waits, and others are delivered before it. */
+  | { readonly kind: "left"; readonly position: Position }
   | { readonly kind: "skipped"; readonly from: Position; readonly to: Position; readonly reason: string };
 
 interface Watched {
@@ -185,14 +189,17 @@ function watching(cells: DestinationCells, { cursor, deadLetters, waiting }: Wat
   const tell = (told: Told) => {
     if (cells.get("waiters") > 0) waiting.postMessage(told);
   };
-  tell({ kind: "reached", position: cursor.position });
+  tell({ kind: "reached", position: cursor.ahead });
   let lastText = "";
+  let stalledText = "";
+  let stalledTopics = "";
   return {
     trouble(text, tries) {
       cells.set("tries", tries);
       setState(cells, tries === 0 ? "delivering" : "waiting");
       if (text === undefined) {
-        if (lastText !== "") say({ kind: "well" });
+        if (lastText !== "" && stalledTopics !== "") say({ kind: "trouble", text: stalledText, tries: 1 });
+        else if (lastText !== "") say({ kind: "well" });
       } else if (text !== lastText || tries % 10 === 1) say({ kind: "trouble", text, tries });
       lastText = text ?? "";
     },
@@ -202,6 +209,19 @@ function watching(cells: DestinationCells, { cursor, deadLetters, waiting }: Wat
     },
     dead(refused) {
       for (const { delivery, reason } of refused) tell({ kind: "dead", position: delivery.position, reason });
+    },
+    stalled(topics, text, left) {
+      for (const { position } of left) tell({ kind: "left", position });
+      const before = stalledTopics;
+      stalledTopics = topics.join(", ");
+      cells.set("stalled", topics.length);
+      show(cells, cursor);
+      if (stalledTopics === "") {
+        if (before !== "" && lastText === "") say({ kind: "well" });
+      } else if (text !== undefined) {
+        stalledText = `messages of ${stalledTopics} wait, others are delivered: ${text}`;
+        if (stalledTopics !== before) say({ kind: "trouble", text: stalledText, tries: 1 });
+      }
     },
     retaken: (count) => {
       if (count > 0) show(cells, cursor);
@@ -224,7 +244,7 @@ function watching(cells: DestinationCells, { cursor, deadLetters, waiting }: Wat
       show(cells, cursor);
     },
     advanced(_selection, { bytes, ms }) {
-      tell({ kind: "reached", position: cursor.position });
+      tell({ kind: "reached", position: cursor.ahead });
       show(cells, cursor);
       cells.set("deadBytes", deadLetters.found()?.bytes ?? 0);
       cells.add("batches", 1);
@@ -249,6 +269,7 @@ function show(cells: DestinationCells, cursor: Shown): void {
   cells.set("generationStart", cursor.start);
   cells.set("durable", cursor.durable);
   cells.set("position", cursor.position);
+  cells.set("ahead", cursor.ahead);
   setState(cells, cursor.paused ? "paused" : "delivering");
 }
 

@@ -23,6 +23,8 @@ export interface Receiver {
 export type DeliveryNews =
   | { readonly kind: "reached"; readonly position: Position }
   | { readonly kind: "dead"; readonly position: Position; readonly reason: string }
+  /** It waits while others go on, nobody knows how long. */
+  | { readonly kind: "left"; readonly position: Position }
   /** It will never have these. */
   | { readonly kind: "skipped"; readonly from: Position; readonly to: Position; readonly reason: string };
 
@@ -123,6 +125,10 @@ export class Deliveries {
       const wait = waits.find(({ first, end }) => first <= news.position && news.position < end);
       if (wait) wait.dead ??= { ...news, name };
       return;
+    }
+    if (news.kind === "left") {
+      const wait = waits.find(({ first, end }) => first <= news.position && news.position < end);
+      return wait && this.#settle(wait, { kind: "late" });
     }
     if (news.kind === "skipped") {
       for (const wait of waits.filter(({ first, end }) => first < news.to && news.from < end)) {

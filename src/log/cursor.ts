@@ -1,12 +1,13 @@
 /** How far one destination has come, in a file of two slots: `cursors/<destination>`. */
+import { Buffer } from "node:buffer";
 import { type Files, join, type World } from "../os/world.ts";
 import { bytesOfHex, getWhole, hexOf, putWhole, viewOf } from "./format.ts";
 import type { Cursor, Position } from "./mod.ts";
 import { setFileAside } from "./quarantine.ts";
-import { peekSlots, Slots } from "./slots.ts";
+import { peekSlots, slotPayloadMax, Slots } from "./slots.ts";
 import { type Counts, type Verdict, verdicts } from "./verdict.ts";
 
-/** What a cursor's slot says. Side cursors (topics that cannot go on) have room in the format and are not used yet. */
+/** What a cursor's slot says. */
 export interface CursorState {
   readonly node: string;
   readonly generation: number;
@@ -17,13 +18,22 @@ export interface CursorState {
   readonly retaken: number;
   /** By command: nothing is delivered until somebody says so. */
   readonly paused: boolean;
+  /** Everything before it is delivered, too, but for what the side cursors say; the position itself where there are none. */
+  readonly ahead: Position;
+  /** By topic: from there on its messages are not delivered yet. */
+  readonly sides: ReadonlyMap<string, Position>;
 }
 
 const cursorVersion = 1;
 const retakenAt = 96;
+const aheadAt = 104;
+const sideCountAt = 112;
 const flagsAt = 116;
 const cursorBytes = 120;
 const flagPaused = 1;
+/** Of a side cursor, without its topic: the topic's length, and the position. */
+const sideBytes = 2 + 8;
+const noSides: ReadonlyMap<string, Position> = new Map();
 export const noCounts: Counts = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Counts;
 
 /**
@@ -46,7 +56,10 @@ export function openCursor(
   if (origin === "damaged") setFileAside(world.files, dir, join(cursors, name));
   const begin = origin === "new" ? places.fresh : places.lost;
   const from = read ??
-    { node, generation: 1, start: begin, position: begin, counts: noCounts, retaken: 0, paused: false };
+    {
+      ...{ node, generation: 1, start: begin, position: begin, ahead: begin },
+      ...{ counts: noCounts, retaken: 0, paused: false, sides: noSides },
+    };
   const cursor = new SlotCursor(slots, from, origin);
   // What was read may stand in the cache alone, left by a process whose sync failed: retention must not go by it.
   cursor.sync();
@@ -55,12 +68,21 @@ export function openCursor(
 
 /** How far the cursors under `dir` are: their durable positions, without those that are unreadable or not of `node`. */
 export function peekCursors(files: Files, dir: string, node?: string): Map<string, Position> {
+  return new Map([...statesIn(files, dir, node)].map(([name, { position }]) => [name, position]));
+}
+
+/** How far each of them has seen the log: nobody else's messages may stand before that. */
+export function seenByCursors(files: Files, dir: string, node: string): Position[] {
+  return [...statesIn(files, dir, node).values()].map(({ ahead }) => ahead);
+}
+
+function statesIn(files: Files, dir: string, node: string | undefined): Map<string, CursorState> {
   const cursors = join(dir, "cursors");
-  const found = new Map<string, Position>();
+  const found = new Map<string, CursorState>();
   if (!files.exists(cursors)) return found;
   for (const name of files.list(cursors)) {
     const state = peekCursor(files, dir, name);
-    if (state && state.node === (node ?? state.node)) found.set(name, state.position);
+    if (state && state.node === (node ?? state.node)) found.set(name, state);
   }
   return found;
 }
@@ -75,13 +97,13 @@ class SlotCursor implements Cursor {
   readonly origin: "new" | "whole" | "damaged";
   readonly #slots: Slots;
   #state: CursorState;
-  #durable: Position;
+  #durable: CursorState;
 
   constructor(slots: Slots, state: CursorState, origin: "new" | "whole" | "damaged") {
     this.origin = origin;
     this.#slots = slots;
     this.#state = state;
-    this.#durable = state.position;
+    this.#durable = state;
   }
   get position(): Position {
     return this.#state.position;
@@ -99,7 +121,16 @@ class SlotCursor implements Cursor {
     return this.#state.start;
   }
   get durable(): Position {
-    return this.#durable;
+    return this.#durable.position;
+  }
+  get synced(): boolean {
+    return this.#durable === this.#state;
+  }
+  get ahead(): Position {
+    return this.#state.ahead;
+  }
+  get sides(): ReadonlyMap<string, Position> {
+    return this.#state.sides;
   }
   get paused(): boolean {
     return this.#state.paused;
@@ -110,7 +141,22 @@ class SlotCursor implements Cursor {
       throw new Error(`Cannot advance cursor from ${this.#state.position} to ${to}: ${given} verdicts were given`);
     }
     const counts = added(this.#state.counts, step);
-    this.#state = { ...this.#state, position: to, counts };
+    const ahead = Math.max(to, this.#state.ahead) as Position;
+    // A side cursor that is reached moves along; one at the end of what is ahead has nothing left to do.
+    const moved = [...this.#state.sides].map(([topic, from]) => [topic, Math.max(from, to) as Position] as const);
+    const sides = new Map(moved.filter(([, from]) => from < ahead));
+    this.#state = { ...this.#state, position: to, counts, ahead, sides: sides.size === 0 ? noSides : sides };
+  }
+  holdsSides(topics: Iterable<string>): boolean {
+    let bytes = cursorBytes;
+    for (const topic of topics) bytes += sideBytes + Buffer.byteLength(topic);
+    return bytes <= slotPayloadMax;
+  }
+  goAhead(to: Position, sides: ReadonlyMap<string, Position>): void {
+    for (const from of sides.values()) {
+      if (from < this.#state.position || from >= to) throw new Error(`Cannot leave a topic behind at ${from}`);
+    }
+    this.#state = { ...this.#state, ahead: to, sides };
   }
   retake(count: number): void {
     const { counts, retaken } = this.#state;
@@ -121,7 +167,8 @@ class SlotCursor implements Cursor {
   }
   restart(at: Position): void {
     const generation = this.#state.generation + 1;
-    this.#state = { ...this.#state, generation, start: at, position: at, counts: noCounts, retaken: 0 };
+    const fresh = { start: at, position: at, ahead: at, counts: noCounts, retaken: 0, sides: noSides };
+    this.#state = { ...this.#state, generation, ...fresh };
     this.sync();
   }
   pause(paused: boolean): void {
@@ -130,7 +177,7 @@ class SlotCursor implements Cursor {
   }
   sync(): void {
     this.#slots.put(encodeCursor(this.#state));
-    this.#durable = this.#state.position;
+    this.#durable = this.#state;
   }
   close(): void {
     this.#slots.close();
@@ -144,7 +191,8 @@ function added(counts: Counts, step: Partial<Counts>): Counts {
 }
 
 function encodeCursor(state: CursorState): Uint8Array {
-  const bytes = new Uint8Array(cursorBytes);
+  const sides = [...state.sides].map(([topic, from]) => ({ name: Buffer.from(topic), from }));
+  const bytes = new Uint8Array(sides.reduce((sum, { name }) => sum + sideBytes + name.length, cursorBytes));
   const view = viewOf(bytes);
   view.setUint32(0, cursorVersion, true);
   view.setUint32(4, state.generation, true);
@@ -153,8 +201,16 @@ function encodeCursor(state: CursorState): Uint8Array {
   putWhole(view, 24, state.position);
   verdicts.forEach((verdict, i) => putWhole(view, 32 + 8 * i, state.counts[verdict]));
   putWhole(view, retakenAt, state.retaken);
-  // 104–111 are reserved; at 112 stands the number of side cursors: none.
+  if (state.ahead > state.position) putWhole(view, aheadAt, state.ahead);
+  view.setUint32(sideCountAt, sides.length, true);
   view.setUint32(flagsAt, state.paused ? flagPaused : 0, true);
+  let at = cursorBytes;
+  for (const { name, from } of sides) {
+    view.setUint16(at, name.length, true);
+    bytes.set(name, at + 2);
+    putWhole(view, at + 2 + name.length, from);
+    at += sideBytes + name.length;
+  }
   return bytes;
 }
 
@@ -162,13 +218,29 @@ function decodeCursor(bytes: Uint8Array): CursorState | undefined {
   const view = viewOf(bytes);
   if (bytes.length < cursorBytes || view.getUint32(0, true) !== cursorVersion) return undefined;
   const counts = Object.fromEntries(verdicts.map((verdict, i) => [verdict, getWhole(view, 32 + 8 * i)])) as Counts;
+  const position = getWhole(view, 24) as Position;
   return {
     node: hexOf(bytes.subarray(8, 16)),
     generation: view.getUint32(4, true),
     start: getWhole(view, 16) as Position,
-    position: getWhole(view, 24) as Position,
+    position,
+    ahead: Math.max(position, getWhole(view, aheadAt)) as Position,
+    sides: decodeSides(bytes),
     counts,
     retaken: getWhole(view, retakenAt),
     paused: (view.getUint32(flagsAt, true) & flagPaused) !== 0,
   };
+}
+
+function decodeSides(bytes: Uint8Array): ReadonlyMap<string, Position> {
+  const view = viewOf(bytes);
+  const sides = new Map<string, Position>();
+  let at = cursorBytes;
+  for (let left = view.getUint32(sideCountAt, true); left > 0; left--) {
+    const length = view.getUint16(at, true);
+    const topic = new TextDecoder().decode(bytes.subarray(at + 2, at + 2 + length));
+    sides.set(topic, getWhole(view, at + 2 + length) as Position);
+    at += sideBytes + length;
+  }
+  return sides;
 }

@@ -50,9 +50,22 @@ export interface LogReader {
   close(): void;
 }
 
-/** How far a destination has come: everything before `position` has a verdict and is counted so. */
+/**
+ * How far a destination has come: everything before `position` has a verdict and is counted so. Where topics cannot go on, others
+ * do: then everything before `ahead` is delivered as well, but for the messages of those topics from their side cursors on. What
+ * lies between `position` and `ahead` is counted when the position gets there.
+ */
 export interface Cursor {
   readonly position: Position;
+  readonly ahead: Position;
+  /** By topic; none before `position`, all before `ahead`. */
+  readonly sides: ReadonlyMap<string, Position>;
+  /** Whether there is room for the side cursors of these topics. */
+  holdsSides(topics: Iterable<string>): boolean;
+  /** The others go on; durable with the next `sync`. */
+  goAhead(to: Position, sides: ReadonlyMap<string, Position>): void;
+  /** Nothing has changed since the last `sync`. */
+  readonly synced: boolean;
   readonly counts: Counts;
   readonly generation: number;
   /** Where the generation began. */

@@ -3,7 +3,7 @@
  * deleted or overwritten that cannot be read.
  */
 import { type Files, join, type World } from "../os/world.ts";
-import { peekCursors } from "./cursor.ts";
+import { seenByCursors } from "./cursor.ts";
 import { readNumber, removeLeftovers } from "./directory.ts";
 import { type CommitHeader, firstCommitAt, payloadBytesMax, readRecords, type Seal } from "./format.ts";
 import { type Head, headsOf, inOrder, lastSequence, nameRightly, refuseForeign, withSegment } from "./heads.ts";
@@ -60,7 +60,7 @@ export function recover(world: World, dir: string, node: string, mark: Mark | un
   const start = new Start(files, dir, mark);
   const heads = start.heads(node);
   const end = start.end(heads);
-  const cursors = [...peekCursors(files, dir, node).values(), ...(mark?.destinations.values() ?? [])];
+  const cursors = [...seenByCursors(files, dir, node), ...(mark?.destinations.values() ?? [])];
   const last = end?.seal.end ?? start.low;
   const base = Math.max(last, mark?.position ?? 0, ...cursors);
   start.missing(last, base, "accepted messages are missing at the end of the log");

@@ -137,6 +137,8 @@ const destinationMetrics: readonly (readonly [string, Family["type"], string, De
     "Messages that the destination refuses and that wait, because it refuses too many.",
     "held",
   ],
+  ["ahead_position", "gauge", "Position up to which other topics than the stalled ones are delivered.", "ahead"],
+  ["stalled_topics", "gauge", "Topics that wait while others go on.", "stalled"],
   ["restarts_total", "counter", "Restarts of the destination's thread since start.", "restarts"],
   ["batches_total", "counter", "Batches sent since start.", "batches"],
   ["sent_bytes_total", "counter", "Bytes sent since start.", "bytes"],

@@ -57,6 +57,10 @@ export interface DestinationStatus extends Counts {
   readonly tries: number;
   /** Refused, and waiting because too many are. */
   readonly held: number;
+  /** Everything before it is delivered, but for the messages of topics that wait. */
+  readonly ahead: number;
+  /** How many topics wait while others go on. */
+  readonly stalled_topics: number;
   readonly last_error: string;
   readonly required: boolean;
   readonly generation: number;
@@ -214,6 +218,8 @@ export function destinationStatus(facts: NodeFacts, destination: DestinationFact
     lag_s: pending > 0 ? lag(facts, cells.get("since")) : 0,
     tries: cells.get("tries"),
     held: cells.get("held"),
+    ahead: Math.max(position, cells.get("ahead")),
+    stalled_topics: cells.get("stalled"),
     last_error: lastError,
     required,
     generation: cells.get("generation"),

@@ -59,6 +59,8 @@ const destinationCells = [
   "since",
   "deadBytes",
   "held",
+  "ahead",
+  "stalled",
 ] as const;
 export type DestinationCell = (typeof destinationCells)[number];
 

@@ -232,7 +232,7 @@ function selectProbe(name: string, count: number, entries: number): Probe {
     what: `select and format json of ${entries} entries of ${count}`,
     messages: entries * count,
     run() {
-      const { batch } = select(items, 0 as Position, selector);
+      const { batch } = select(items, { from: 0 as Position }, selector);
       if (batch.length !== entries * count) throw new Error(`Selected ${batch.length} of ${entries * count} messages`);
     },
   };

@@ -110,6 +110,7 @@ export function start(
   const pump = new Pump({
     world,
     reader: new SegmentReader(world, "data", node, cursor.position, mark),
+    openReader: () => new SegmentReader(world, "data", node, cursor.position, mark),
     cursor,
     mark,
     selector: { node, wants: ({ level }) => level !== "debug", format: (message) => message.data },
@@ -130,6 +131,7 @@ export function start(
       dead() {},
       retaken() {},
       held() {},
+      stalled: (topics, text) => void (text && troubles.push(`${topics.join(" ")}: ${text}`)),
       expired: (from, to) => void troubles.push(`expired ${from}–${to}`),
       alone: () => void troubles.push("alone"),
       overwritten: (from, to) => void troubles.push(`overwritten ${from}–${to}`),
@@ -145,7 +147,10 @@ export function start(
   };
   const put = async (...payloads: string[]) => {
     for (const payload of payloads) {
-      const fields = { topic: "t", ...(payload.startsWith("debug") ? { level: "debug" } : {}) };
+      const fields = {
+        topic: /^(\w+)\//.exec(payload)?.[1] ?? "t",
+        ...(payload.startsWith("debug") ? { level: "debug" } : {}),
+      };
       writer.append(
         encodeEntry({ timestamp: 1, shared: {} }, [{ fields, data: utf8.encode(payload), dataIsJson: false }]),
         1,

@@ -21,12 +21,12 @@ function entry(position: number, ...payloads: string[]): Entry {
 }
 
 Deno.test("P7 an id is node-epoch-position, or the client's own", () => {
-  const { batch } = select([entry(41, "a", "id:mine")], 41 as Position, selector);
+  const { batch } = select([entry(41, "a", "id:mine")], { from: 41 as Position }, selector);
   assert.deepEqual(batch.map(({ id }) => id), ["9f3c01aa27de4410-3-41", "mine"]);
 });
 
 Deno.test("an entry that begins before the cursor is delivered from the cursor on", () => {
-  const { batch, end } = select([entry(10, "a", "b", "c")], 12 as Position, selector);
+  const { batch, end } = select([entry(10, "a", "b", "c")], { from: 12 as Position }, selector);
   assert.deepEqual([batch.map(({ body }) => textOf(body)), end], [["c"], 13]);
 });
 
@@ -38,12 +38,12 @@ Deno.test("P2 every position gets a verdict: gaps, unreadable entries and short 
     { ...entry(6, "b", "c"), bytes: new Uint8Array([9, 9, 9]) },
     { ...entry(8, "d"), count: 2 },
   ];
-  const { batch, end, verdicts, lost } = select(items, 0 as Position, selector);
+  const { batch, end, verdicts, lost } = select(items, { from: 0 as Position }, selector);
   assert.deepEqual(batch.map(({ position }) => position), [3]);
   assert.deepEqual([end, verdicts.expired, verdicts.damaged, lost.length], [10, 3, 6, 4]);
 });
 
 Deno.test("a gap that reaches back before the cursor counts from the cursor", () => {
   const gap = { position: 0 as Position, count: 10, why: "damaged" as const };
-  assert.equal(select([gap], 8 as Position, selector).verdicts.damaged, 2);
+  assert.equal(select([gap], { from: 8 as Position }, selector).verdicts.damaged, 2);
 });

@@ -109,6 +109,30 @@ fact("P2 P14: a broker that is not there at the start, nor its topics, gets ever
   await assertAllThere(kafka.kafka, driver, { copies: false });
 });
 
+fact("P14: a topic that is not there holds up no other; once it is, it gets its messages in order", async () => {
+  await using kafka = await disposable({});
+  const driver = new Driver(4, 2);
+  const [there, later] = driver.topics as [string, string];
+  await kafka.kafka.createTopic(there, { partitions: 1 });
+  await using node = await startNode({ config: configFor(kafka.kafka) });
+  await offerDuring(node, driver, () => pause(1000));
+  // Several rounds, so that it is not only the batch that met the missing topic first.
+  for (let round = 0; round < 3; round++) {
+    await offerDuring(node, driver, () => pause(200));
+    const sent = driver.sent[0]!.fates.length;
+    await eventually("the topic that is there", async () => (await kafka.kafka.read(there)).length === sent, brokerMs);
+  }
+  const [bus] = (await (await fetch(`http://${node.management}/status`)).json()).destinations;
+  assert.deepEqual([bus.stalled_topics, bus.conserved], [1, true]);
+  assert.match(bus.last_error, new RegExp(`messages of ${later} wait, others are delivered`));
+  node.kill("SIGKILL");
+  await node.exited;
+  await using second = await startNode({ config: configFor(kafka.kafka), dir: node.dir });
+  await kafka.kafka.createTopic(later, { partitions: 1 });
+  await caughtUp(second);
+  await assertAllThere(kafka.kafka, driver, { copies: true });
+});
+
 async function disposable(setup: { started?: boolean }): Promise<AsyncDisposable & { readonly kafka: Kafka }> {
   const kafka = await startKafka({ ...setup, properties: { "group.initial.rebalance.delay.ms": "0" } });
   return { kafka, [Symbol.asyncDispose]: () => kafka.stop() };

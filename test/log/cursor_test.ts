@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { peekCursor } from "../../src/log/cursor.ts";
+import { peekCursor, seenByCursors } from "../../src/log/cursor.ts";
 import { type Counts, openCursor, peekCursors, type Position, verdicts } from "../../src/log/mod.ts";
 import { Slots } from "../../src/log/slots.ts";
 import { codeOf } from "../../src/os/world.ts";
@@ -195,6 +195,37 @@ Deno.test("peekCursors tells where each readable cursor of a node is, and change
   assert.deepEqual([...peekCursors(sim.files, "data").keys()], ["foreign", "out"]);
   assert.deepEqual(sim.filesUnder("data").map((path) => sim.fileBytes(path)), before);
   assert.deepEqual([...peekCursors(sim.files, "nowhere")], []);
+});
+
+Deno.test("P14 side cursors survive a power cut, with how far the others are; nobody gets positions that were delivered ahead", () => {
+  const sim = atTwenty();
+  const at = (position: number) => position as Position;
+  const cursor = openCursor(sim.boot(), "data", "out", node, { fresh: at(0), lost: at(0) });
+  const before = cursor.position;
+  cursor.goAhead(at(before + 100), new Map([["a", before], ["b.c", at(before + 7)]]));
+  assert.deepEqual([cursor.synced, cursor.durable], [false, before]);
+  cursor.sync();
+  sim.cutPower();
+  const again = openCursor(sim.boot(), "data", "out", node, { fresh: at(0), lost: at(0) });
+  assert.deepEqual([again.position, again.ahead, [...again.sides]], [before, before + 100, [["a", before], [
+    "b.c",
+    before + 7,
+  ]]]);
+  assert.deepEqual(seenByCursors(sim.files, "data", node), [before + 100]);
+  assert.deepEqual([...peekCursors(sim.files, "data", node).values()], [before]);
+  again.advance(at(before + 50), { skipped: 50 });
+  assert.deepEqual([again.ahead, [...again.sides]], [before + 100, [["a", before + 50], ["b.c", before + 50]]]);
+  again.advance(at(before + 100), { skipped: 50 });
+  assert.deepEqual([again.ahead, again.sides.size], [before + 100, 0]);
+  assert.throws(() => again.goAhead(at(before + 100), new Map([["a", at(before + 100)]])), /behind/);
+});
+
+Deno.test("a cursor has room for as many side cursors as a slot has bytes", () => {
+  const cursor = openCursor(atTwenty().boot(), "data", "new", node, { fresh: 0 as Position, lost: 0 as Position });
+  const topics = (count: number) => Array.from({ length: count }, (_, i) => `${i}`.padStart(249, "x"));
+  assert.deepEqual([cursor.holdsSides(topics(15)), cursor.holdsSides(topics(16))], [true, false]);
+  cursor.goAhead(10 as Position, new Map(topics(15).map((topic) => [topic, 3 as Position])));
+  cursor.sync();
 });
 
 function otherNodeBeside(sim: SimWorld): void {

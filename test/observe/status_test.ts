@@ -40,6 +40,8 @@ Deno.test("M1.4 the full status has the members that decisions promise", () => {
     lag_s: 2.5,
     tries: 4,
     held: 7,
+    ahead: 70,
+    stalled_topics: 0,
     last_error: "broker is away",
     required: true,
     generation: 1,

@@ -234,8 +234,32 @@ export const planted: readonly Planted[] = [
   {
     name: "a rewind keeps the counts of the generation before",
     file: "src/log/cursor.ts",
-    find: "generation, start: at, position: at, counts: noCounts };",
-    replace: "generation, start: at, position: at };",
+    find: "ahead: at, counts: noCounts, retaken: 0, sides: noSides };",
+    replace: "ahead: at, counts: this.#state.counts, retaken: 0, sides: noSides };",
+  },
+  {
+    name: "topics that wait are forgotten when the cursor is written",
+    file: "src/log/cursor.ts",
+    find: "view.setUint32(sideCountAt, sides.length, true);",
+    replace: "view.setUint32(sideCountAt, 0, true);",
+  },
+  {
+    name: "messages of a topic that waits are overtaken",
+    file: "src/deliver/pump.ts",
+    find: "    if (cursor.sides.size === 0) return selection;\n",
+    replace: "    if (cursor.sides.size >= 0) return selection;\n",
+  },
+  {
+    name: "a topic that waits moves on although its batch was not taken",
+    file: "src/deliver/sides.ts",
+    find: "if (result === undefined || result.again.length > 0) {",
+    replace: "if (result === undefined) {",
+  },
+  {
+    name: "a topic is left behind from its second message on",
+    file: "src/deliver/pump.ts",
+    find: "if (!behind.has(message.topic)) behind.set(message.topic, position);",
+    replace: "behind.set(message.topic, position);",
   },
 ];
 

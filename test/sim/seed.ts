@@ -25,6 +25,7 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
     poison: refuses() ? "7" : "",
     relents: seed % 6 === 0 ? 0.5 : 0,
     wrongUntil: seed % 8 === 0 ? 20_000 : 0,
+    stalls: seed % 4 === 1 ? stallsOf(chanceOf(seed ^ 0x57a11)) : [],
   };
   // A stream of its own, so that the stories of the other seeds stay what they were.
   const operator = seed % 5 === 0 ? chanceOf(seed ^ 0x0b5) : undefined;
@@ -50,6 +51,14 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
   await lastLife(sim, { ...setupFor(plant(sim.boot())), operator: undefined });
   const copies = [...model.destinations.values()].reduce((sum, received) => sum + received.copies, 0);
   return { seed, violations: model.violations, accepted: model.accepted.size, copies };
+}
+
+/** Most of them end while the node lives; some begin or go on when nothing new comes. */
+function stallsOf(chance: () => number): { topic: string; from: number; to: number }[] {
+  return Array.from({ length: 1 + Math.floor(chance() * 3) }, () => {
+    const from = chance() * 8000;
+    return { topic: `t${Math.floor(chance() * 3)}`, from, to: from + chance() * 30_000 };
+  });
 }
 
 async function oneLife(sim: SimWorld, setup: Setup, chance: () => number): Promise<void> {

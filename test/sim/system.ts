@@ -101,6 +101,8 @@ export interface Weather {
   readonly relents: number;
   /** Until then, monotonic, every message is refused for good: the destination itself is wrong. */
   readonly wrongUntil: number;
+  /** Topics that the destination cannot take in these times, monotonic, while it takes others. */
+  readonly stalls: readonly { readonly topic: string; readonly from: number; readonly to: number }[];
 }
 
 export class FakeDestination implements Adaptor {
@@ -115,6 +117,7 @@ export class FakeDestination implements Adaptor {
   }
   async send(batch: readonly Delivery[], signal: AbortSignal): Promise<Result> {
     const { breaks, waits, poison, relents, wrongUntil } = this.#weather;
+    const stalled = new Set(this.#stalledNow());
     await this.#world.clock.sleep(this.#world.random() * 20, signal);
     if (signal.aborted) throw new Error("aborted");
     const wrong = this.#world.clock.elapsed() < wrongUntil;
@@ -125,10 +128,17 @@ export class FakeDestination implements Adaptor {
     const cut = Math.floor(this.#world.random() * batch.length);
     const whim = this.#world.random();
     const upTo = whim < breaks + waits ? cut : batch.length;
-    for (const delivery of batch.slice(0, upTo)) if (!bad(delivery)) this.#received.take(delivery);
+    const waiting = batch.slice(0, upTo).filter(({ message }) => stalled.has(message.topic));
+    const decided = batch.slice(0, upTo).filter(({ message }) => !stalled.has(message.topic));
+    for (const delivery of decided) if (!bad(delivery)) this.#received.take(delivery);
     if (whim < breaks) throw new Error("connection lost");
-    const refused = batch.slice(0, upTo).filter(bad).map((delivery) => ({ delivery, reason: "poison" }));
-    return { refused, again: batch.slice(upTo) };
+    const refused = decided.filter(bad).map((delivery) => ({ delivery, reason: "poison" }));
+    const again = [...waiting, ...batch.slice(upTo)];
+    return { refused, again, ...(waiting.length > 0 && { stalled: [...stalled] }) };
+  }
+  #stalledNow(): string[] {
+    const now = this.#world.clock.elapsed();
+    return this.#weather.stalls.filter(({ from, to }) => from <= now && now < to).map(({ topic }) => topic);
   }
   async close(): Promise<void> {}
 }
@@ -201,6 +211,7 @@ export class Node {
     const pump = new Pump({
       world,
       reader: new SegmentReader(world, dir, node, cursor.position, this.mark),
+      openReader: () => new SegmentReader(world, dir, node, cursor.position, this.mark),
       cursor,
       mark: this.mark,
       selector: { node, wants: () => true, format: (message) => message.data },
@@ -218,6 +229,7 @@ export class Node {
         dead() {},
         retaken() {},
         held() {},
+        stalled() {},
         expired() {},
         alone() {},
         overwritten() {},
@@ -299,7 +311,7 @@ export async function client(number: number, node: Node, setup: Setup, messages:
     const count = world.random() < 0.2 ? 1 + Math.floor(world.random() * 20) : 1;
     const batch = Array.from({ length: count }, () => newMessage(number, model, world.random));
     const bytes = encodeEntry(
-      { timestamp: world.clock.now(), shared: { topic: "t" } },
+      { timestamp: world.clock.now(), shared: { topic: `t${number}` } },
       batch.map(({ key, data }) => ({ fields: { key }, data: new TextEncoder().encode(data), dataIsJson: false })),
     );
     try {
