@@ -131,7 +131,8 @@ export class Elastic {
   async read(index: string): Promise<Hit[]> {
     await this.must("POST", `/${index}/_refresh?ignore_unavailable=true`);
     const hits: Hit[] = [];
-    for (let after: unknown[] | undefined;;) {
+    let after: unknown[] | undefined;
+    for (;;) {
       const query = { size: 2000, sort: [{ _seq_no: "asc" }], ...(after && { search_after: after }) };
       const found = await this.must("POST", `/${index}/_search?ignore_unavailable=true`, query);
       const page: any[] = found.hits.hits;
