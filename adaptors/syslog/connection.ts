@@ -45,8 +45,8 @@ export async function openConnection(access: Access, signal: AbortSignal): Promi
 export class Connection {
   readonly #socket: Socket;
   readonly #access: Access;
-  /** How it ended, and why; undefined while it stands. */
-  ended: { readonly how: Ending; readonly why: string } | undefined;
+  /** How it ended, why, and when (monotonic ms); undefined while it stands. */
+  ended: { readonly how: Ending; readonly why: string; readonly at: number } | undefined;
   /** Told once, at the end. */
   #onEnd: (() => void)[] = [];
 
@@ -121,7 +121,8 @@ export class Connection {
 
   #end(how: Ending, why: string): void {
     if (this.ended) return;
-    this.ended = { how, why: why.replace(/[^\x20-\x7e]/g, "?").slice(0, 300) };
+    const at = this.#access.clock.elapsed();
+    this.ended = { how, why: why.replace(/[^\x20-\x7e]/g, "?").slice(0, 300), at };
     for (const tell of this.#onEnd) tell();
     this.#onEnd = [];
   }

@@ -118,7 +118,7 @@ class Stream implements Adaptor {
 
   #settleTail(): void {
     const ended = this.#connection?.ended;
-    if (ended) this.#tail.end(ended.how, this.#place.world.clock.elapsed());
+    if (ended) this.#tail.end(ended.how, ended.at);
   }
 
   #noticeRepeat(pieces: readonly Uint8Array[]): void {

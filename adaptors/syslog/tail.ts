@@ -15,7 +15,7 @@ export type Ending = "closed" | "broken";
 /** A system that gets no answer for what it sent gives up after this long at the latest (Linux: about 16 minutes). */
 const oldestMs = 20 * 60_000;
 /** What was under way when the peer hung up. */
-const underWayMs = 5000;
+const underWayMs = 30_000;
 
 export class Tail {
   readonly #bytesMax: number;
@@ -42,7 +42,7 @@ export class Tail {
     }
     if (drop > 0) this.#pieces.splice(0, drop);
   }
-  /** The connection has ended: what is too old to have been in it is forgotten. */
+  /** The connection has ended at `now`: what is too old to have been in it is forgotten. */
   end(how: Ending, now: number): void {
     const since = now - (how === "closed" ? underWayMs : oldestMs);
     this.#keep(this.#pieces.filter(({ writtenAt }) => writtenAt >= since));

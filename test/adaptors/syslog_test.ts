@@ -177,6 +177,7 @@ Deno.test("syslog: the tail keeps what may not have been read, and no more", () 
   tail.end("broken", 121_000);
   assert.equal(kept(), "bbbb cccc");
   tail.end("closed", 121_000);
+  tail.end("closed", 121_000);
   assert.equal(kept(), "cccc");
   tail.end("broken", 120_000 + 21 * 60_000);
   assert.deepEqual([kept(), tail.bytes], ["", 0]);

@@ -82,9 +82,9 @@ export class Receiver implements AsyncDisposable {
     request.on("error", () => {});
     response.on("error", () => {});
     if (this.misdeed) return this.misdeed(request, response);
-    const pieces: Uint8Array[] = [];
-    for await (const piece of request) pieces.push(piece);
-    const got = gotFrom(request, Buffer.concat(pieces));
+    const raw = await whole(request);
+    if (raw === undefined) return;
+    const got = gotFrom(request, raw);
     this.all.push(got);
     const { status, headers = {}, text = "" } = this.answer(got);
     if (status >= 200 && status < 300) this.taken.push(got);
@@ -93,9 +93,8 @@ export class Receiver implements AsyncDisposable {
   }
   /** Remembers the request, and answers nothing. */
   readonly loseAnswer: Misdeed = async (request, response) => {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of request) pieces.push(piece);
-    this.taken.push(gotFrom(request, Buffer.concat(pieces)));
+    const raw = await whole(request);
+    if (raw !== undefined) this.taken.push(gotFrom(request, raw));
     response.socket?.destroy();
   };
 }
@@ -104,6 +103,17 @@ export class Receiver implements AsyncDisposable {
 export const cut: Misdeed = (request) => void request.once("data", () => request.socket.destroy());
 /** The request is read, and nothing is ever said. */
 export const sayNothing: Misdeed = (request) => void request.resume();
+
+/** Undefined when the connection breaks before the end. */
+async function whole(request: IncomingMessage): Promise<Uint8Array | undefined> {
+  const pieces: Uint8Array[] = [];
+  try {
+    for await (const piece of request) pieces.push(piece);
+  } catch {
+    return undefined;
+  }
+  return request.complete ? Buffer.concat(pieces) : undefined;
+}
 
 function gotFrom(request: IncomingMessage, raw: Uint8Array): Got {
   const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw;

@@ -1,0 +1,109 @@
+/**
+ * A TCP proxy for tests, between any destination and its real peer, on which the network fails in every way that can be had
+ * without a kernel's help. What is called a fault here lasts until another one is chosen; connections do not survive the change, as
+ * they would not survive an outage.
+ */
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
+/**
+ * none: all goes through; refused: connections are reset as soon as they are there; half-open: everything is swallowed, both ways;
+ * never reads: taken, and not a byte read; never answers: everything reaches the peer, and no answer comes back; slow: a byte a
+ * second; cut: reset in the middle, after a few hundred bytes; garbage: what comes is answered by what nobody speaks.
+ */
+export const faults = ["refused", "half-open", "never reads", "never answers", "slow", "cut", "garbage"] as const;
+export type Fault = typeof faults[number] | "none";
+
+const cutAfterBytes = 500;
+const slowMs = 1000;
+
+export async function startProxy(peerPort: number): Promise<Proxy> {
+  const proxy = new Proxy(peerPort);
+  await proxy.listen();
+  return proxy;
+}
+
+export class Proxy implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #peerPort: number;
+  readonly #sockets = new Set<Socket>();
+  readonly #timers = new Set<ReturnType<typeof setInterval>>();
+  #fault: Fault = "none";
+  /** How many connections there were since the last change. */
+  connections = 0;
+
+  constructor(peerPort: number) {
+    this.#peerPort = peerPort;
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#take(socket));
+  }
+  listen(): Promise<void> {
+    return new Promise((resolve) => this.#server.listen(0, "127.0.0.1", () => resolve()));
+  }
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+  set fault(fault: Fault) {
+    this.#fault = fault;
+    this.connections = 0;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers.clear();
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.fault = "refused";
+    await closed;
+  }
+
+  #take(near: Socket): void {
+    this.connections++;
+    this.#keep(near);
+    switch (this.#fault) {
+      case "refused":
+        return void near.resetAndDestroy();
+      case "half-open":
+        return void near.resume();
+      case "never reads":
+        return void near.pause();
+      case "garbage":
+        return void near.on("data", () => near.write("\0\x16\x03garbage\r\n\r\n"));
+      default:
+        this.#connect(near);
+    }
+  }
+
+  #connect(near: Socket): void {
+    const far = connect({ host: "127.0.0.1", port: this.#peerPort, allowHalfOpen: true });
+    this.#keep(far);
+    for (const [one, other] of [[near, far], [far, near]] as const) one.on("close", () => other.destroy());
+    far.on("end", () => near.end());
+    near.on("end", () => far.end());
+    if (this.#fault === "never answers") far.resume();
+    else far.on("data", (piece) => near.write(piece));
+    if (this.#fault === "slow") this.#trickle(near, far);
+    else if (this.#fault === "cut") this.#cut(near, far);
+    else near.pipe(far);
+  }
+
+  #trickle(near: Socket, far: Socket): void {
+    const timer = setInterval(() => {
+      const byte = near.read(1);
+      if (byte !== null) far.write(byte);
+    }, slowMs);
+    this.#timers.add(timer);
+  }
+
+  #cut(near: Socket, far: Socket): void {
+    let room = cutAfterBytes;
+    near.on("data", (piece) => {
+      far.write(piece.subarray(0, room));
+      room -= piece.length;
+      if (room <= 0) near.resetAndDestroy();
+    });
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => this.#sockets.delete(socket));
+  }
+}
