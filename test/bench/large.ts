@@ -44,14 +44,16 @@ async function measure(bench: Bench): Promise<Result> {
   return resultOf({ found, empty, messages, log_bytes: await bytesIn(`${large}/log`) }, bench);
 }
 
-async function makeLog(dir: string, messages: number): Promise<void> {
-  const args = ["run", "-A", "--config", `${root}/deno.json`, `${root}/test/bench/large_log.ts`, dir, String(messages)];
+/** "load": of what `ndjson-100` sends; else as a killed process leaves it. */
+export async function makeLog(dir: string, messages: number, kind: "load" | "killed" = "killed"): Promise<void> {
+  const args = ["run", "-A", "--config", `${root}/deno.json`, `${root}/test/bench/large_log.ts`];
+  args.push(dir, String(messages), kind);
   const { code, stderr } = await runToEnd({ command: Deno.execPath(), args });
   if (code !== 0) throw new Error(`The log could not be made: ${stderr.slice(-1000)}`);
 }
 
 /** Only the last segment is ever changed by a start: the others are the same files under further names. */
-async function copyLog(from: string, to: string): Promise<void> {
+export async function copyLog(from: string, to: string): Promise<void> {
   for (const name of ["log", "cursors", "dead", "quarantine"]) await Deno.mkdir(`${to}/${name}`, { recursive: true });
   for (const name of ["node", "epoch"]) await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
   const names = [...Deno.readDirSync(`${from}/log`)].map(({ name }) => name).sort();

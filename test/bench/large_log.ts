@@ -1,6 +1,8 @@
 /**
- * Makes a data directory as a killed process leaves it: `deno run -A test/bench/large_log.ts DIR MESSAGES`. All but the last
- * segment in large commits; the last, nearly full, in commits of one message: a start has the most to look at there.
+ * Makes a data directory: `deno run -A test/bench/large_log.ts DIR MESSAGES [load]`.
+ *
+ * As a killed process leaves it, all but the last segment in large commits; the last, nearly full, in commits of one message: a
+ * start has the most to look at there. With "load": what `ndjson-100` leaves in an orderly way, a hundred messages a request.
  */
 import { sections } from "../../src/config/keys.ts";
 import { defaults } from "../../src/config/options.ts";
@@ -9,29 +11,48 @@ import { encodeEntry } from "../../src/message/wire.ts";
 import { realWorld } from "../../src/os/deno.ts";
 import type { Files, OpenFile, World } from "../../src/os/world.ts";
 import { messageLine } from "./body.ts";
+import { entryOf as loadOf } from "./entry.ts";
 
 /** With its head a message takes 1 KiB of the log. */
 const dataBytes = 1000;
 const entryMessages = 100;
 const entriesPerCommit = 64;
+/** As many requests as are under way at once. */
+const entriesPerLoadCommit = 16;
 /** How much of the last segment is left free. */
 const freeBytes = 4 << 20;
 
-const [dir, messages] = Deno.args;
-await make(dir!, Number(messages));
+const { segment, ballast } = defaults(sections.log);
+
+const [dir, messages, kind] = Deno.args;
+await (kind === "load" ? makeOfLoad : make)(dir!, Number(messages));
 // Not closed: the last segment keeps the zeros behind its end, and the mark is what it was.
 Deno.exit();
 
-async function make(dir: string, messages: number): Promise<void> {
+function openWriter(dir: string): SegmentWriter {
   const world = unsynced(realWorld());
-  const { segment, ballast } = defaults(sections.log);
-  const writer = new SegmentWriter(world, dir, claimDirectory(world, dir, "bench"), new LocalWatermark(), {
+  return new SegmentWriter(world, dir, claimDirectory(world, dir, "bench"), new LocalWatermark(), {
     segmentBytes: segment,
     reserveBytes: ballast,
     recycle: false,
     destinations: () => new Map(),
     report: (text) => console.error(text),
   });
+}
+
+async function makeOfLoad(dir: string, messages: number): Promise<void> {
+  const writer = openWriter(dir);
+  const many = loadOf(entryMessages);
+  for (let made = 0, entries = 1; made < messages; made += entryMessages, entries++) {
+    writer.append(many, entryMessages);
+    if (entries % entriesPerLoadCommit === 0) await writer.durable();
+  }
+  await writer.durable();
+  await writer.close();
+}
+
+async function make(dir: string, messages: number): Promise<void> {
+  const writer = openWriter(dir);
   const many = entryOf(Array.from({ length: entryMessages }, () => "x".repeat(dataBytes)));
   for (let made = 0, entries = 1; made < messages; made += entryMessages, entries++) {
     writer.append(many, entryMessages);

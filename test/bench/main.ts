@@ -4,6 +4,7 @@
  */
 import { type Bench, type Case, Skipped } from "./case.ts";
 import { type Line, parseLines } from "./compare.ts";
+import { drain } from "./drain.ts";
 import { elasticEndToEnd, endToEnd } from "./end_to_end.ts";
 import { executableSize, executableStart } from "./executable.ts";
 import { inside } from "./inside.ts";
@@ -24,6 +25,7 @@ const cases: readonly Case[] = [
   endToEnd,
   elasticEndToEnd,
   zeromq,
+  drain,
   executableStart,
   executableSize,
   startLarge,

@@ -4,10 +4,8 @@ import { defaults } from "../../src/config/options.ts";
 import { select } from "../../src/deliver/select.ts";
 import type { HttpRequest, Span } from "../../src/ingest/http.ts";
 import { Deliveries } from "../../src/ingest/deliveries.ts";
-import { parseJson } from "../../src/ingest/json.ts";
 import { parseQuery } from "../../src/ingest/query.ts";
 import { openRoutes } from "../../src/ingest/routes.ts";
-import type { Rules } from "../../src/ingest/rules.ts";
 import type { Entry, Position } from "../../src/log/mod.ts";
 import { filterOf } from "../../src/message/filter.ts";
 import { formatter } from "../../src/message/format.ts";
@@ -15,6 +13,7 @@ import { decodeEntry, encodeEntry, EntryWriter, type Incoming } from "../../src/
 import { nodeStates, Table } from "../../src/observe/table.ts";
 import { realWorld } from "../../src/os/deno.ts";
 import { lines, query } from "./body.ts";
+import { arrival, entryHead, entryOf, parseInto } from "./entry.ts";
 import { MemoryLog } from "./memory_log.ts";
 import { ProbedLog } from "./probed_log.ts";
 
@@ -34,7 +33,6 @@ export interface Probes extends AsyncDisposable {
 }
 
 const node = "9f3c01aa27de4410";
-const arrival = 1_395_012_345_634;
 const memoryDir = "/dev/shm";
 /** Requests of one commit. */
 const together = 64;
@@ -72,40 +70,17 @@ function incoming(count: number): Incoming[] {
   });
 }
 
-const head = { timestamp: arrival, shared: { peerIp: "127.0.0.1" } };
-
-function entryOf(count: number): Uint8Array {
-  const entry = new EntryWriter();
-  parseInto(entry, new TextEncoder().encode(lines(count)));
-  return entry.bytes();
-}
-
 function spanOf(text: string): Span {
   const bytes = new TextEncoder().encode(text);
   return { bytes, from: 0, to: bytes.length };
 }
 
 function queryInto(entry: EntryWriter, search: Span): void {
-  entry.begin(head);
+  entry.begin(entryHead);
   parseQuery(search, entry);
 }
 
-function parseInto(entry: EntryWriter, body: Uint8Array): void {
-  entry.begin(head);
-  entry.fields(head.shared);
-  const problem = parseJson(body, "lines", rules, entry);
-  if (problem !== undefined) throw new Error(problem.detail);
-}
-
 const http = defaults(sections.http);
-const rules: Rules = {
-  messageMax: http.message_max,
-  messagesMax: http.messages_max,
-  depthMax: http.depth_max,
-  topic: undefined,
-  admit: () => undefined,
-};
-
 function ingestProbes(): Probe[] {
   const search = spanOf(query.slice(query.indexOf("?") + 1));
   const hundred = new TextEncoder().encode(lines(100));
@@ -186,12 +161,17 @@ function entryProbes(): Probe[] {
   const [one, hundred] = [incoming(1), incoming(100)];
   const [oneEntry, hundredEntry] = [entryOf(1), entryOf(100)];
   return [
-    { name: "encode-entry-1", what: "encodeEntry of one message", messages: 1, run: () => void encodeEntry(head, one) },
+    {
+      name: "encode-entry-1",
+      what: "encodeEntry of one message",
+      messages: 1,
+      run: () => void encodeEntry(entryHead, one),
+    },
     {
       name: "encode-entry-100",
       what: "encodeEntry of 100 messages",
       messages: 100,
-      run: () => void encodeEntry(head, hundred),
+      run: () => void encodeEntry(entryHead, hundred),
     },
     { name: "decode-entry-1", what: "decodeEntry of one message", messages: 1, run: () => void decodeEntry(oneEntry) },
     {
