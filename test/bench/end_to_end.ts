@@ -1,135 +1,162 @@
-/** The whole way: NDJSON over HTTP, through the log, until every message is synced in the files of the file destination. */
+/** From HTTP to a destination, sustained: into files, into Kafka, into Elasticsearch. */
 import { missing, startElastic } from "../services/elasticsearch.ts";
 import { lines } from "./body.ts";
 import { type Bench, type Case, type Result, Skipped } from "./case.ts";
-import { median, rounded, shown, shownSpread, spreadOf } from "./figures.ts";
-import { type Load, sendLoad } from "./load.ts";
-import type { Options } from "./options.ts";
-import { pause } from "./process.ts";
+import { ratioOf } from "./contender.ts";
+import { type Broker, brokerOf, endOf } from "./broker.ts";
+import {
+  deliveryFigures,
+  type DeliveryRound,
+  deliveryRound,
+  destination,
+  messagesPerRequest,
+  prepareLoad,
+  shownDelivery,
+  warmUpSeconds,
+} from "./delivery.ts";
+import { shown, spreadOf } from "./figures.ts";
+import { findCommand, runToEnd } from "./process.ts";
 import { Server } from "./server.ts";
 
-const connections = 16;
-const messagesPerRequest = 100;
-const warmUpSeconds = 2;
 /** As without configuration, but no file is removed: they are counted at the end. */
-const config = `[[destination]]
-name = "out"
+const fileConfig = `[[destination]]
+name = "${destination}"
 kind = "file"
 keep_max = 0
 `;
+const topic = "test";
 
-export const endToEnd: Case = {
-  name: "file-end-to-end",
-  summary: "100 lines of NDJSON a POST, 16 connections, until all are synced in the files of the file destination",
-  runtimes: "each",
-  run: async (bench) => [await measure(bench)],
-};
+export const endToEnd: readonly Case[] = [
+  {
+    name: "file-end-to-end",
+    summary: "100 lines of NDJSON a POST, 16 connections, until all are synced in the files of the file destination",
+    runtimes: "each",
+    run: async (bench) => [
+      await measure(bench, {
+        name: "file-end-to-end",
+        config: fileConfig,
+        check: (accepted) => checkFiles(`${bench.dir}/data/out`, accepted),
+      }),
+    ],
+  },
+  {
+    name: "kafka-end-to-end",
+    summary:
+      "the same until a Kafka broker on the other core has acknowledged all; beside kcat, who sends the lines of a file",
+    runtimes: "each",
+    run: async (bench) => [await toKafka(bench)],
+  },
+  {
+    name: "elasticsearch-end-to-end",
+    summary:
+      "100 lines of NDJSON a POST for a second, until Elasticsearch, on the same cores, has them all as documents",
+    runtimes: "each",
+    onRequest: true,
+    run: async (bench) => [await toElastic(bench)],
+  },
+];
 
-/** The same into a real node of Elasticsearch, which shares the cores with us. It lags far behind intake, so it is short. */
-export const elasticEndToEnd: Case = {
-  name: "elasticsearch-end-to-end",
-  summary: "100 lines of NDJSON a POST for a moment, until Elasticsearch has taken them all as documents",
-  runtimes: "each",
-  onRequest: true,
-  run: async (bench) => [await measureElastic(bench)],
-};
+interface Way {
+  readonly name: string;
+  readonly config: string;
+  /** Throws when not all that was accepted is there. */
+  readonly check: (accepted: number) => Promise<void>;
+  /** Messages a second that another brings there. */
+  readonly reference?: { readonly name: string; readonly perSecond: () => Promise<number> };
+}
 
-async function measureElastic(bench: Bench): Promise<Result> {
+async function toKafka(bench: Bench): Promise<Result> {
+  await using broker = await brokerOf(bench);
+  await broker.createTopic(topic, 3);
+  await broker.createTopic("beside", 3);
+  return await measure(bench, {
+    name: "kafka-end-to-end",
+    config: broker.config(destination),
+    async check(accepted) {
+      const count = await endOf(broker, topic);
+      if (count !== accepted) throw new Error(`${accepted} messages were accepted, but the topic holds ${count}`);
+    },
+    reference: { name: "kcat", perSecond: () => kcatPerSecond(broker, bench) },
+  });
+}
+
+/** It lags far behind intake, so it is short; what warms up makes the index, too. */
+async function toElastic(bench: Bench): Promise<Result> {
   const lack = missing();
   if (lack !== undefined) throw new Skipped(`needs ${lack}`);
-  const { dir, runtime, machine } = bench;
   const elastic = await startElastic("elasticsearch");
   try {
-    const load = await prepareLoad(dir);
-    const config =
-      `[[destination]]\nname = "es"\nkind = "elasticsearch"\nnodes = ["${elastic.url}"]\nbatch_bytes = "5MiB"\n`;
-    await using server = await Server.start(runtime, { dir, config, core: machine.pins.server });
     const options = { ...bench.options, seconds: 1, rounds: 1 };
-    // The first documents make the index and warm the node up.
-    await oneRound(server, load, { bench, seconds: 1 });
-    const rounds = await allRounds(server, load, { ...bench, options });
-    const [accepted, found] = [await server.accepted(), await elastic.count("logs-*")];
-    if (found !== accepted) throw new Error(`${accepted} messages were accepted, but there are ${found} documents`);
-    return resultOf(rounds, options, "document");
+    return await measure({ ...bench, options }, {
+      name: "elasticsearch-end-to-end",
+      config:
+        `[[destination]]\nname = "${destination}"\nkind = "elasticsearch"\nnodes = ["${elastic.url}"]\nbatch_bytes = "5MiB"\n`,
+      async check(accepted) {
+        const found = await elastic.count("logs-*");
+        if (found !== accepted) throw new Error(`${accepted} messages were accepted, but there are ${found} documents`);
+      },
+    });
   } finally {
     await elastic.stop();
   }
 }
 
-interface Round {
-  /** From the first request until the last message is in its file. */
-  readonly perSecond: number;
-  readonly intakePerSecond: number;
-  /** When the load stopped: messages that were not in their file yet, and how long that took. */
-  readonly lag: number;
-  readonly lagMs: number;
-  readonly cpuPerMillion: number;
-}
-
-async function measure(bench: Bench): Promise<Result> {
-  const { dir, runtime, machine, options } = bench;
+async function measure(bench: Bench, { name, config, check, reference }: Way): Promise<Result> {
+  const { dir, runtime, machine, options, note } = bench;
   const load = await prepareLoad(dir);
   await using server = await Server.start(runtime, { dir, config, core: machine.pins.server });
   try {
-    await oneRound(server, load, { bench, seconds: Math.min(warmUpSeconds, options.seconds) });
-    const rounds = await allRounds(server, load, bench);
-    await checkFiles(`${dir}/data/out`, await server.accepted());
-    return resultOf(rounds, options);
+    await deliveryRound(server, load, { bench, seconds: Math.min(warmUpSeconds, options.seconds) });
+    const rounds: DeliveryRound[] = [];
+    const others: number[] = [];
+    for (let number = 0; number < options.rounds; number++) {
+      const round = await deliveryRound(server, load, { bench, seconds: options.seconds });
+      note(`${name} round ${number + 1}: ${shown(round.perSecond)}/s, lag ${shown(round.lag)}`);
+      rounds.push(round);
+      if (reference) others.push(await reference.perSecond());
+    }
+    await check(await server.accepted());
+    const beside = reference && { name: reference.name, ...besideOf(rounds, others) };
+    return resultOf(rounds, beside, options.seconds);
   } catch (problem) {
     throw server.explained(problem);
   }
 }
 
-async function prepareLoad(dir: string): Promise<Load> {
-  const file = `${dir}/body`;
-  await Deno.writeTextFile(file, lines(messagesPerRequest));
-  return { path: "/log", connections, body: { file, type: "application/x-ndjson" } };
+function besideOf(rounds: readonly DeliveryRound[], others: readonly number[]) {
+  return { messages_per_s: spreadOf(others), ...ratioOf(rounds.map(({ perSecond }) => perSecond), others) };
 }
 
-async function allRounds(server: Server, load: Load, bench: Bench): Promise<Round[]> {
-  const rounds: Round[] = [];
-  for (let number = 0; number < bench.options.rounds; number++) {
-    const round = await oneRound(server, load, { bench, seconds: bench.options.seconds });
-    bench.note(`end-to-end round ${number + 1}: ${shown(round.perSecond)}/s, lag ${shown(round.lag)}`);
-    rounds.push(round);
-  }
-  return rounds;
-}
-
-interface Doing {
-  readonly bench: Bench;
-  readonly seconds: number;
-}
-
-async function oneRound(server: Server, load: Load, { bench, seconds }: Doing): Promise<Round> {
-  const before = await server.status();
-  const cpuBefore = server.child.cpuSeconds();
-  const begin = performance.now();
-  const seen = await sendLoad(server.address, load, { seconds, core: bench.machine.pins.load });
-  const stopped = performance.now();
-  const lag = (await server.status()).destinations[0]!.pending;
-  await delivered(server);
-  const ended = performance.now();
-  const messages = await server.accepted() - before.accepted;
+function resultOf(
+  rounds: readonly DeliveryRound[],
+  beside: ReturnType<typeof besideOf> & { readonly name: string } | undefined,
+  seconds: number,
+): Result {
+  const figures = deliveryFigures(rounds, seconds);
   return {
-    perSecond: messages / (ended - begin) * 1000,
-    intakePerSecond: seen.requests * messagesPerRequest / seen.seconds,
-    lag,
-    lagMs: ended - stopped,
-    cpuPerMillion: (server.child.cpuSeconds() - cpuBefore) / messages * 1e6,
+    figures: { ...figures, ...(beside && { references: [beside] }) },
+    row: {
+      result: shownDelivery(figures),
+      cpu: `${figures.cpu_s_per_million}`,
+      ...(beside && { beside: `${beside.ratio} × ${beside.name}` }),
+    },
   };
 }
 
-/** Until everything accepted is taken; fails when anything else became of a message. */
-async function delivered(server: Server): Promise<void> {
-  for (;;) {
-    const { accepted, log, destinations: [out] } = await server.status();
-    if (out!.position === log.durable && out!.pending === 0 && accepted === log.durable) {
-      if (out!.taken !== accepted) throw new Error(`Of ${accepted} messages the destination took ${out!.taken}`);
-      return;
-    }
-    await pause(10);
-  }
+const kcatLines = 5000 * messagesPerRequest;
+
+/** By librdkafka, which has nothing to keep and nobody to answer. */
+async function kcatPerSecond(broker: Broker, { dir, machine }: Bench): Promise<number> {
+  const command = await findCommand("kcat");
+  if (command === undefined) throw new Skipped("needs kcat");
+  const file = `${dir}/lines`;
+  if (!await Deno.stat(file).catch(() => undefined)) await Deno.writeTextFile(file, lines(kcatLines));
+  const args = ["-P", "-b", broker.addresses[0]!, "-t", "beside", "-X", "acks=all", "-l", file];
+  const { server: core } = machine.pins;
+  const begin = performance.now();
+  const { code, stderr } = await runToEnd({ command, args, ...(core !== undefined && { core }) });
+  if (code !== 0) throw new Error(`kcat ended with ${code}: ${stderr}`);
+  return kcatLines / (performance.now() - begin) * 1000;
 }
 
 /** A line a message, in all files together. */
@@ -153,27 +180,4 @@ async function lineCount(path: string): Promise<number> {
     for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) count++;
   }
   return count;
-}
-
-function resultOf(rounds: readonly Round[], { seconds }: Options, what = "file"): Result {
-  const values = (name: keyof Round) => rounds.map((round) => round[name]);
-  const perSecond = spreadOf(values("perSecond"));
-  const cpu = rounded(median(values("cpuPerMillion")));
-  const [lag, lagMs] = [spreadOf(values("lag")), spreadOf(values("lagMs"))];
-  return {
-    figures: {
-      connections,
-      seconds,
-      rounds: rounds.length,
-      messages_per_s: perSecond,
-      intake_messages_per_s: spreadOf(values("intakePerSecond")),
-      lag_messages: lag,
-      lag_ms: lagMs,
-      cpu_s_per_million: cpu,
-    },
-    row: {
-      result: `${shownSpread(perSecond)} messages/s; the last in its ${what} ${shown(lagMs.median)} ms after the load`,
-      cpu: `${cpu}`,
-    },
-  };
 }

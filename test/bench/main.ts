@@ -5,7 +5,7 @@
 import { type Bench, type Case, Skipped } from "./case.ts";
 import { type Line, parseLines } from "./compare.ts";
 import { drain } from "./drain.ts";
-import { elasticEndToEnd, endToEnd } from "./end_to_end.ts";
+import { endToEnd } from "./end_to_end.ts";
 import { executableSize, executableStart } from "./executable.ts";
 import { inside } from "./inside.ts";
 import { startLarge } from "./large.ts";
@@ -22,8 +22,7 @@ import { zeromq } from "./zeromq.ts";
 const cases: readonly Case[] = [
   ...throughputCases,
   openLoop,
-  endToEnd,
-  elasticEndToEnd,
+  ...endToEnd,
   zeromq,
   drain,
   executableStart,
@@ -51,7 +50,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 function list(): void {
   for (const { name, summary, onRequest } of cases) {
-    console.log(`${name.padEnd(18)}${summary}${onRequest ? " (only when named)" : ""}`);
+    console.log(`${name.padEnd(26)}${summary}${onRequest ? " (only when named)" : ""}`);
   }
 }
 

@@ -9,6 +9,8 @@ export interface KafkaSetup {
   readonly nodes?: 1 | 3;
   /** Adds a SASL_SSL listener to each node: user "ev", password "secret". */
   readonly secure?: boolean;
+  /** The only core that they may use; left out: all. */
+  readonly core?: number;
   /** Further lines of server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
   /** `false`: only prepared; `restart` starts the nodes. */
@@ -245,8 +247,10 @@ export class Kafka {
   /** By way of a shell that becomes the JVM, so that its output goes to a file and its pid is ours. */
   #java(dir: string, flags: readonly string[], main: string, args: readonly string[]): Deno.ChildProcess {
     const log = `-Dlog4j2.configurationFile=${this.#dir}/log4j2.properties`;
+    const { core } = this.#setup;
+    const java = core === undefined ? ["java"] : ["taskset", "-c", `${core}`, "java"];
     return new Deno.Command("sh", {
-      args: ["-c", 'exec java "$@" >> out 2>&1', "sh", ...flags, log, "-cp", `${this.#jars}/*`, main, ...args],
+      args: ["-c", 'exec "$@" >> out 2>&1', "sh", ...java, ...flags, log, "-cp", `${this.#jars}/*`, main, ...args],
       cwd: dir,
       stdin: "null",
     }).spawn();
