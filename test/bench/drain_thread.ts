@@ -45,11 +45,14 @@ async function carry(name: string, from: number, end: number): Promise<void> {
     held() {},
     expired() {},
     overwritten() {},
+    stalled() {},
     lost: report,
   };
+  const openReader = () => new SegmentReader(world, dir, node, begin, mark);
   const pump = new Pump({
     world,
-    reader: new SegmentReader(world, dir, node, begin, mark),
+    reader: openReader(),
+    openReader,
     cursor,
     mark,
     selector: { node, wants: filterOf(), format: formatter("json") },

@@ -4,11 +4,13 @@
  */
 import { type Bench, type Case, Skipped } from "./case.ts";
 import { type Line, parseLines } from "./compare.ts";
+import { deadDestination } from "./dead.ts";
 import { drain } from "./drain.ts";
 import { endToEnd } from "./end_to_end.ts";
 import { executableSize, executableStart } from "./executable.ts";
 import { inside } from "./inside.ts";
 import { startLarge } from "./large.ts";
+import { lone } from "./lone.ts";
 import { lookAtMachine } from "./machine.ts";
 import { idleMemory } from "./memory.ts";
 import { openLoop } from "./open_loop.ts";
@@ -24,6 +26,8 @@ const cases: readonly Case[] = [
   openLoop,
   ...endToEnd,
   zeromq,
+  lone,
+  deadDestination,
   drain,
   executableStart,
   executableSize,
