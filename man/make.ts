@@ -8,8 +8,11 @@ import { commandTree } from "../src/cli/program.ts";
 import { head, options, overview } from "./commands.ts";
 import { fieldTable } from "./fields.ts";
 import { keyTables } from "./keys.ts";
+import { fromMarkdown } from "./markdown.ts";
 
 export const manDir = new URL("./", import.meta.url).pathname;
+
+const formatPath = new URL("../src/log/FORMAT.md", import.meta.url);
 
 /** Every page that has something made in it, by file name, as it should be. */
 export async function madePages(read: (name: string) => string | undefined): Promise<Map<string, string>> {
@@ -17,6 +20,7 @@ export async function madePages(read: (name: string) => string | undefined): Pro
   const pages = new Map([
     ["sparkngin.1", fill(read, "sparkngin.1", { commands: overview(program) })],
     ["sparkngin.7", fill(read, "sparkngin.7", { fields: fieldTable() })],
+    ["sparkngin-log.5", fill(read, "sparkngin-log.5", { format: fromMarkdown(Deno.readTextFileSync(formatPath)) })],
     ["sparkngin.toml.5", fill(read, "sparkngin.toml.5", { keys: await keyTables() })],
   ]);
   for (const command of program.commands) {

@@ -10,12 +10,13 @@ export function argument(text: string): string {
   return `"${escaped(text).replaceAll('"', "\\(dq")}"`;
 }
 
-function lines(text: string): string {
+/** Filled lines, none of which can be taken for a macro. */
+export function lines(text: string, width = 76): string {
   const lines = [""];
   for (const word of text.split(" ")) {
     const last = lines.at(-1)!;
     if (last === "") lines[lines.length - 1] = word;
-    else if (last.length + word.length < 76) lines[lines.length - 1] = `${last} ${word}`;
+    else if (last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
   // A point or apostrophe in front would make a macro of the line.
