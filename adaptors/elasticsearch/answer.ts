@@ -23,6 +23,11 @@ export function meaningOf(item: Item): Meaning {
   return "held";
 }
 
+/** Held for the sake of this index (not there, closed, read-only, not ours to write), and not of the load. */
+export function isAboutIndex({ status }: Item): boolean {
+  return status < 500 && status !== 429;
+}
+
 /** They say 400 for some things that no message is to blame for. */
 function isOfTheIndex({ type, reason }: Item): boolean {
   if (type === "index_closed_exception") return true;

@@ -2,7 +2,7 @@
 import assert from "node:assert";
 import { Buffer } from "node:buffer";
 import type { Delivery, Result } from "../../src/deliver/adaptor.ts";
-import { type Answer, explain, explainItem, type Item, itemsIn, meaningOf, waitMsOf } from "./answer.ts";
+import { type Answer, explain, explainItem, isAboutIndex, type Item, itemsIn, meaningOf, waitMsOf } from "./answer.ts";
 import { badIndex, type Document, documentOf, type DocumentPlan } from "./wire.ts";
 
 export interface Sending {
@@ -27,6 +27,7 @@ class Fates {
   readonly #refused = new Map<Delivery, string>();
   readonly #again = new Set<Delivery>();
   readonly #troubles = new Set<string>();
+  readonly #stalled = new Set<string>();
   #taken = 0;
   #problem: unknown;
   #waitMs: number | undefined;
@@ -42,6 +43,10 @@ class Fates {
   hold(documents: readonly Document[], trouble?: string): void {
     for (const { delivery } of documents) this.#again.add(delivery);
     if (trouble !== undefined && this.#troubles.size < 3) this.#troubles.add(trouble);
+  }
+  /** Because of its index, which others do not share. */
+  stall({ delivery }: Document): void {
+    this.#stalled.add(delivery.message.topic);
   }
   wait(ms: number | undefined): void {
     this.#waitMs = ms;
@@ -61,6 +66,7 @@ class Fates {
     return {
       refused: refused.map((delivery) => ({ delivery, reason: this.#refused.get(delivery)! })),
       again: batch.filter((delivery) => this.#again.has(delivery)),
+      ...(this.#stalled.size > 0 && { stalled: [...this.#stalled] }),
       ...(this.#troubles.size > 0 && { trouble: [...this.#troubles].join("; ") }),
       ...(this.#waitMs !== undefined && { waitMs: this.#waitMs }),
     };
@@ -109,7 +115,10 @@ function settle(document: Document, item: Item, fates: Fates): void {
   const meaning = meaningOf(item);
   if (meaning === "taken") fates.take();
   else if (meaning === "bad") fates.refuse(document.delivery, explainItem(item));
-  else fates.hold([document], `index "${document.index}": ${explainItem(item)}`);
+  else {
+    fates.hold([document], `index "${document.index}": ${explainItem(item)}`);
+    if (isAboutIndex(item)) fates.stall(document);
+  }
 }
 
 /** The request as a whole was not taken. */
