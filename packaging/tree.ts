@@ -1,6 +1,6 @@
 /** What is put where on a system, and what lies in a tarball. */
 import { gzipSync } from "node:zlib";
-import { commandTree, runProgram } from "../src/cli/program.ts";
+import { runProgram } from "../src/cli/program.ts";
 import { root } from "./release.ts";
 import { makeSample } from "./sample.ts";
 
@@ -98,9 +98,8 @@ async function manPages(
   );
 }
 
-/** What the command `completion` prints for each shell; nothing as long as there is no such command. */
+/** What the command `completion` prints for each shell. */
 async function completions(places: Readonly<Record<string, string>>): Promise<PlacedFile[]> {
-  if (!commandTree().commands.some((command) => command.name() === "completion")) return [];
   return await Promise.all(
     Object.entries(places).map(async ([shell, path]) => {
       let text = "";

@@ -1,6 +1,6 @@
 /** Running the program: a node with a directory of its own, or a command that ends. Only processes started here are ended here. */
 import { findProgram } from "./executable.ts";
-import { within } from "./waiting.ts";
+import { hangMs, within } from "./waiting.ts";
 
 export interface Setup {
   /** What stands in `sparkngin.toml` in the directory. */
@@ -105,8 +105,8 @@ export class Node extends Running {
   management = "";
 
   /** Resolves when it takes messages; rejects when it ends before. */
-  async ready(): Promise<this> {
-    const line = await within(`a node that is ready`, this.#readyLine(), () => this.stderr());
+  async ready(limitMs = hangMs): Promise<this> {
+    const line = await within(`a node that is ready`, this.#readyLine(), () => this.stderr(), limitMs);
     this.http = String(line.http);
     this.management = String(line.management);
     return this;

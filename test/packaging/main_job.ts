@@ -2,6 +2,7 @@
 import assert from "node:assert";
 import { Node } from "../e2e/node.ts";
 import { arrived } from "../e2e/output.ts";
+import { hangMs } from "../e2e/waiting.ts";
 
 export interface Run {
   readonly command: string;
@@ -25,7 +26,8 @@ export async function doMainJob({ command, args, cwd, env, data }: Run): Promise
     stderr: "piped",
   }).spawn();
   await using node = new Node(process, cwd ?? "/", undefined);
-  await node.ready();
+  // An emulated processor takes its time.
+  await node.ready(5 * hangMs);
   const body = `{"topic":"parcel","data":{"name":"wörld","n":12345678901234567890}}`;
   const answer = await fetch(`http://${node.http}/log`, {
     method: "POST",

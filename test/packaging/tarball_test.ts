@@ -31,7 +31,17 @@ for (const machine of machines) {
     const top = `${dir.path}/sparkngin-${version}-${machine}`;
     assert.deepEqual([...Deno.readDirSync(dir.path)].map(({ name }) => name), [top.slice(dir.path.length + 1)]);
     const service = machine.startsWith("macos") ? ["launchd", "install.sh"] : ["systemd"];
-    for (const name of ["LICENSE", "README.md", "man/man1/sparkngin.1", "sbom.cdx.json", "sparkngin", ...service]) {
+    for (
+      const name of [
+        "LICENSE",
+        "README.md",
+        "man/man1/sparkngin.1",
+        "completions/sparkngin.bash",
+        "sbom.cdx.json",
+        "sparkngin",
+        ...service,
+      ]
+    ) {
       assert.ok(Deno.statSync(`${top}/${name}`), name);
     }
     assert.equal(Deno.statSync(`${top}/sparkngin`).mode! & 0o7777, 0o755);
