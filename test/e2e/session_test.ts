@@ -4,7 +4,6 @@ import { startNode } from "./node.ts";
 import { arrived } from "./output.ts";
 import { eventually } from "./waiting.ts";
 
-const readme = new URL("../../README.md", import.meta.url);
 const missing = ["bash", "curl"].filter((tool) => !isInstalled(tool)).join(", ");
 
 Deno.test("M1: without configuration, the pasted curl of the greeting arrives in data/out", async () => {
@@ -18,20 +17,22 @@ Deno.test("M1: without configuration, the pasted curl of the greeting arrives in
   assert.equal(message!.fields.level, "info");
 });
 
-Deno.test({
-  name: `M1: every curl of the README is answered with 2xx${missing && ` (needs ${missing})`}`,
-  ignore: missing !== "",
-  async fn() {
-    await using node = await startNode();
-    await Deno.writeTextFile(`${node.dir}/picture.png`, "\x89PNG");
-    const commands = (await Deno.readTextFile(readme)).match(/(?<=^(\$ )?)curl .*localhost:8080.*$/gm) ?? [];
-    assert.ok(commands.length > 3);
-    for (const command of commands) {
-      assert.match(await carryOut(command.replaceAll("localhost:8080", node.http), node.dir), /^2\d\d$/, command);
-    }
-    await arrived(`${node.dir}/data/out`, "hello");
-  },
-});
+for (const [page, config] of [["README.md", ""], ["docs/sending.md", '[http]\nbad_topic = "bad"\n']] as const) {
+  Deno.test({
+    name: `M1: every curl of ${page} is answered with 2xx${missing && ` (needs ${missing})`}`,
+    ignore: missing !== "",
+    async fn() {
+      await using node = await startNode({ config });
+      await Deno.writeTextFile(`${node.dir}/picture.png`, "\x89PNG");
+      const text = await Deno.readTextFile(new URL(`../../${page}`, import.meta.url));
+      const commands = text.match(/(?<=^(\$ )?)curl .*localhost:8080.*$/gm) ?? [];
+      assert.ok(commands.length > 3);
+      for (const command of commands) {
+        assert.match(await carryOut(command.replaceAll("localhost:8080", node.http), node.dir), /^2\d\d$/, command);
+      }
+    },
+  });
+}
 
 /** The status with which a command of curl is answered. */
 async function carryOut(command: string, cwd: string): Promise<string> {
