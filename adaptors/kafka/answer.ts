@@ -73,11 +73,11 @@ export function takenAnswers({ offsets = [] }: Produced): Map<string, Answer> {
   );
 }
 
-/** What a failed request says of its groups: a later attempt's word stands above an earlier one's. */
+/** What a failed request says of its groups: a later attempt's word stands above an earlier one's, but what is taken is taken. */
 export function answersIn(problem: unknown): Map<string, Answer> {
   const answers = new Map<string, Answer>();
   for (const error of everyError(problem)) {
-    for (const [name, answer] of takenAnswers(error.produced ?? {})) answers.set(name, answer);
+    for (const [name, answer] of takenAnswers(error.produced ?? {})) note(answers, name, answer);
     for (const topic of error.response?.responses ?? []) readTopic(topic, error, answers);
   }
   return answers;
@@ -92,10 +92,15 @@ export function* everyError(problem: unknown, depth = 0): Generator<ClientProble
   yield* everyError(error.cause, depth + 1);
 }
 
+function note(answers: Map<string, Answer>, name: string, answer: Answer): void {
+  const before = answers.get(name);
+  if (before === undefined || meaningOf(before) !== "taken") answers.set(name, answer);
+}
+
 function readTopic(topic: TopicResponse, error: ClientProblem, answers: Map<string, Answer>): void {
   for (const { index, errorCode, baseOffset, errorMessage, recordErrors = [] } of topic.partitionResponses) {
     const said = recordErrors.find((fault) => fault.batchIndexErrorMessage)?.batchIndexErrorMessage ?? errorMessage;
-    answers.set(groupName(topic.name, index), {
+    note(answers, groupName(topic.name, index), {
       code: errorCode,
       text: said ?? meaningText(error, errorCode),
       offset: errorCode === 0 ? baseOffset : undefined,

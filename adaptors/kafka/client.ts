@@ -1,10 +1,10 @@
 /** The Kafka client, tamed: the shell around @platformatic/kafka. Everything here ends when it is closed, and soon. */
 import type { Admin, BaseOptions, Producer } from "@platformatic/kafka";
 import type { Clock } from "../../src/os/world.ts";
-import { answersIn, everyError, takenAnswers } from "./answer.ts";
+import { type Answers, answersIn, everyError, takenAnswers } from "./answer.ts";
 import type { Group } from "./partition.ts";
 import type { Brokers } from "./sender.ts";
-import { explain } from "./trouble.ts";
+import { explain, explainTopic, unknownTopic } from "./trouble.ts";
 
 export interface Access {
   readonly brokers: readonly string[];
@@ -26,7 +26,6 @@ type AnyClient = Producer<any, any, any, any> | Admin;
 const allReplicas = -1;
 /** Kafka's number for topics among the things that have a configuration. */
 const topicResource = 2 as const;
-const unknownTopic = 3;
 
 /** Not connected yet. */
 export async function makeClient(access: Access): Promise<Client> {
@@ -42,6 +41,8 @@ export class Client implements Brokers {
   /** Topics that the brokers did not have when last asked: one of them spoils the answer for all others asked with it. */
   readonly #absent = new Set<string>();
   readonly #described = new Set<string>();
+  /** What went wrong with requests since the last were begun: of some the client itself forgets what was answered. */
+  readonly #heard: unknown[] = [];
   #describing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -50,6 +51,10 @@ export class Client implements Brokers {
     this.#access = access;
     this.#producer = this.#tame(
       new kafka.Producer({ ...this.#options(), idempotent: true, compression: access.compression }),
+    );
+    this.#producer.on(
+      "client:performWithRetry:failed",
+      (_operation, _tries, errors) => void this.#heard.push(...errors),
     );
   }
 
@@ -85,14 +90,24 @@ export class Client implements Brokers {
   }
 
   async produce(groups: readonly Group[]): ReturnType<Brokers["produce"]> {
+    this.#heard.length = 0;
     try {
       const messages = groups.flatMap((group) => group.messages) as Parameters<Producer["send"]>[0]["messages"];
       // The client looks for `acks` here only, not at what its constructor was given.
       return { answers: takenAnswers(await this.#producer.send({ messages, acks: allReplicas, idempotent: true })) };
     } catch (problem) {
       this.#producer.clearMetadata();
-      return { answers: answersIn(problem), problem: this.#problem("send", problem) };
+      return { answers: this.#answers(problem), problem: this.#problem("send", problem) };
     }
+  }
+
+  #answers(problem: unknown): Answers {
+    const answers = answersIn({ errors: [...this.#heard, problem] });
+    for (const [name, answer] of answers) {
+      const text = explainTopic(answer.code, this.#access.sasl?.username);
+      if (text !== undefined) answers.set(name, { ...answer, text });
+    }
+    return answers;
   }
 
   /** Whatever waits ends with an error. Gives a connection that does not end by itself a second. */
@@ -142,10 +157,13 @@ export class Client implements Brokers {
   /** Why there is no sending to a topic; throws when the trouble is not with the topic. */
   #absence(topic: string, problem: unknown): string {
     if (isUnknownTopic(problem)) {
-      return `topic "${topic}" does not exist at the brokers; create it or set create_topics = true`;
+      return `topic "${topic}": ${explainTopic(unknownTopic)}`;
     }
-    for (const { apiId, message } of everyError(problem)) {
-      if (apiId && !apiId.startsWith("SASL")) return `topic "${topic}": ${message}`;
+    const { sasl } = this.#access;
+    for (const { apiId, apiCode, message } of everyError(problem)) {
+      if (apiId && !apiId.startsWith("SASL")) {
+        return `topic "${topic}": ${explainTopic(apiCode, sasl?.username) ?? message}`;
+      }
     }
     throw this.#problem("send", problem);
   }

@@ -17,6 +17,18 @@ export function explain(problem: unknown, approach: Approach): string {
     refusedRight(errors) ?? `cannot reach any of ${approach.brokers.join(", ")}: ${reasons(errors, approach)}`;
 }
 
+/** Kafka's error codes. */
+export const unknownTopic = 3;
+const topicAuthorization = 29;
+
+/** What brokers have against a topic, where their own words do not say what to do; else undefined. */
+export function explainTopic(code: number | undefined, username?: string): string | undefined {
+  if (code === unknownTopic) return "does not exist at the brokers; create it or set create_topics = true";
+  if (code !== topicAuthorization) return undefined;
+  const who = username === undefined ? "who does not log in" : `user "${username}"`;
+  return `${who} may not write to it; the brokers' rules (ACL) have to allow WRITE on it`;
+}
+
 function refusedUser(errors: readonly ClientProblem[], { sasl, username }: Approach): string | undefined {
   if (errors.some(({ message }) => message === "Cannot find a suitable SASL mechanism.")) {
     return `the brokers do not take sasl = "${sasl}"`;

@@ -3,6 +3,7 @@
  * them. What they hold is read back with `kcat`, which shares no code with what wrote it.
  */
 import { Buffer } from "node:buffer";
+import type { Admin } from "@platformatic/kafka";
 
 export interface KafkaSetup {
   /** Three nodes replicate every topic three times and want two copies of each message. */
@@ -11,6 +12,8 @@ export interface KafkaSetup {
   readonly secure?: boolean;
   /** The only core that they may use; left out: all. */
   readonly core?: number;
+  /** Whatever no rule denies is allowed, see `deny`. */
+  readonly rules?: boolean;
   /** Further lines of server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
   /** `false`: only prepared; `restart` starts the nodes. */
@@ -154,18 +157,47 @@ export class Kafka {
     topic: string,
     { partitions = 1, configs = {} }: { partitions?: number; configs?: Record<string, string> } = {},
   ): Promise<void> {
-    const { Admin } = await import("@platformatic/kafka");
-    const admin = new Admin({ clientId: "test", bootstrapBrokers: this.brokers, retries: 10, retryDelay: 300 });
-    try {
-      await admin.createTopics({
+    await this.#administer((admin) =>
+      admin.createTopics({
         topics: [topic],
         partitions,
         configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
-      });
-    } finally {
-      await admin.close();
-    }
+      })
+    );
     await this.#led(topic, partitions);
+  }
+
+  /** Resolves when the brokers have forgotten it. */
+  async deleteTopic(topic: string): Promise<void> {
+    await this.#administer((admin) => admin.deleteTopics({ topics: [topic] }));
+    for (let tries = 0; tries < 80; tries++) {
+      const { text } = await kcat(["-b", this.brokers.join(","), "-L", "-m", "2"]);
+      if (!text.includes(`topic "${topic}"`)) return;
+      await pause(100);
+    }
+    throw new Error(`Topic "${topic}" did not go`);
+  }
+
+  /** The user of the secure listener may do this with the topic no more; `false`: may again. Needs an authorizer. */
+  async deny(topic: string, what: "WRITE" | "DESCRIBE", denied = true): Promise<void> {
+    const { AclOperations, AclPermissionTypes, ResourcePatternTypes, ResourceTypes } = await import(
+      "@platformatic/kafka"
+    );
+    const acl = {
+      ...{ resourceType: ResourceTypes.TOPIC, resourceName: topic, resourcePatternType: ResourcePatternTypes.LITERAL },
+      ...{ principal: "User:ev", host: "*", operation: AclOperations[what], permissionType: AclPermissionTypes.DENY },
+    };
+    await this.#administer(async (admin) => {
+      if (denied) await admin.createAcls({ creations: [acl] });
+      else await admin.deleteAcls({ filters: [{ ...acl, patternTypeFilter: acl.resourcePatternType } as never] });
+    });
+  }
+
+  /** So much a second is taken of this client; who sends more is made to wait. */
+  async limit(clientId: string, bytesPerSecond: number): Promise<void> {
+    const entities = [{ entityType: "client-id" as const, entityName: clientId }];
+    const ops = [{ key: "producer_byte_rate" as const, value: bytesPerSecond, remove: false as const }];
+    await this.#administer((admin) => admin.alterClientQuotas({ entries: [{ entities, ops }] }));
   }
 
   /** Everything in the topic; of each partition in the order of its offsets. */
@@ -184,6 +216,16 @@ export class Kafka {
       ...["-b", this.brokers.join(","), "-P", "-t", topic, "-K", "\t", "-X", "topic.partitioner=murmur2_random"],
     ], lines.join("\n"));
     if (!success) throw new Error(`Cannot write to topic "${topic}": ${error}`);
+  }
+
+  async #administer(work: (admin: Admin) => Promise<unknown>): Promise<void> {
+    const { Admin } = await import("@platformatic/kafka");
+    const admin = new Admin({ clientId: "test", bootstrapBrokers: this.brokers, retries: 10, retryDelay: 300 });
+    try {
+      await work(admin);
+    } finally {
+      await admin.close();
+    }
   }
 
   async #led(topic: string, partitions: number): Promise<void> {
@@ -235,6 +277,7 @@ export class Kafka {
       "broker.session.timeout.ms": 3000,
       "broker.heartbeat.interval.ms": 500,
       ...(this.#setup.secure ? security(`${this.#dir}/server.pem`) : {}),
+      ...(this.#setup.rules ? authorization : {}),
       ...this.#setup.properties,
     });
   }
@@ -283,6 +326,13 @@ function security(keystore: string): Record<string, string> {
     "ssl.keystore.location": keystore,
   };
 }
+
+/** The nodes themselves, and tests by way of the open listener, are anonymous. */
+const authorization = {
+  "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+  "super.users": "User:ANONYMOUS",
+  "allow.everyone.if.no.acl.found": "true",
+};
 
 /** All threads: on a busy machine some run on for a while. */
 function isFrozen(pid: number): boolean {

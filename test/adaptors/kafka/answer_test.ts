@@ -28,6 +28,11 @@ Deno.test("of several attempts the last answer counts", () => {
   assert.equal(answers.get("t:0")?.code, 10);
 });
 
+Deno.test("what one attempt had taken stays taken, whatever a later one says", () => {
+  const answers = answersIn({ errors: [refusal({ 0: 0, 1: 3 }), refusal({ 0: 6, 1: 19 })] });
+  assert.deepEqual([answers.get("t:0")?.code, answers.get("t:1")?.code], [0, 19]);
+});
+
 Deno.test("a connection that ended answers nothing", () => {
   assert.equal(answersIn(new AggregateError([new Error("x", { cause: new Error("y") })])).size, 0);
   assert.equal(answersIn(undefined).size, 0);
