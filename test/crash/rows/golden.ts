@@ -15,7 +15,8 @@ import type { Order, Outcome, Row } from "../row.ts";
 import { copyTree, digestTree } from "../tree.ts";
 
 const golden = new URL("../../golden", import.meta.url).pathname;
-const names = [...Deno.readDirSync(golden)].filter(({ isDirectory }) => isDirectory).map(({ name }) => name).sort();
+const names = [...Deno.readDirSync(golden)].filter(({ name, isDirectory }) => isDirectory && name.startsWith("log-"))
+  .map(({ name }) => name).sort();
 const killsMax = 3;
 
 /** What is delivered is kept, however old it is: then the files can be compared. */
