@@ -16,6 +16,7 @@ interface Plan {
   readonly body?: { readonly text: string; readonly type: string; readonly gzip?: boolean };
   readonly messagesPerRequest: number;
   readonly config?: string;
+  readonly onRequest?: boolean;
   readonly references: readonly PeerName[];
 }
 
@@ -67,8 +68,45 @@ const plans: readonly Plan[] = [
     config: noDelivery,
     references: ["ceiling syncpre"],
   },
+  ...[1, 16].map(fewer),
+  ...[1, 10, 100, 800].map(larger),
+  ...[4, 16].map(more),
   ...[1, 10, 100, 1000].flatMap((count) => [ndjson(count), ndjson(count, "gzip")]),
 ];
+
+// How the cost of a message grows: by themselves, for the CPU that they take.
+
+function fewer(connections: number): Plan {
+  const summary = `as get-64 from ${connections} connections, by itself`;
+  const plan = { connections, messagesPerRequest: 1, config: noDelivery, onRequest: true, references: [] };
+  return { name: `get-${connections}`, summary, ...plan };
+}
+
+function larger(kilobytes: number): Plan {
+  return {
+    name: `post-json-${kilobytes}k`,
+    summary: `as post-json-1 with ${kilobytes} kB of data, 16 connections, by itself`,
+    connections: 16,
+    body: { text: JSON.stringify({ topic: "test", data: "x".repeat(kilobytes * 1000) }), type: "application/json" },
+    messagesPerRequest: 1,
+    config: noDelivery,
+    onRequest: true,
+    references: [],
+  };
+}
+
+function more(destinations: number): Plan {
+  const each = (_: unknown, number: number) => `[[destination]]\nname = "out${number}"\nkind = "file"\n`;
+  return {
+    name: `get-64-file-${destinations}`,
+    summary: `as get-64-file with ${destinations} file destinations, by itself`,
+    connections: 64,
+    messagesPerRequest: 1,
+    config: Array.from({ length: destinations }, each).join(""),
+    onRequest: true,
+    references: [],
+  };
+}
 
 function ndjson(count: number, gzip?: "gzip"): Plan {
   // The more in a request, the fewer of them keep the core busy; more would only make each commit longer.
@@ -91,6 +129,7 @@ export const throughputCases: readonly Case[] = plans.map((plan) => ({
   name: plan.name,
   summary: plan.summary,
   runtimes: "each",
+  onRequest: plan.onRequest === true,
   run: async (bench) => [await measure(plan, bench)],
 }));
 
