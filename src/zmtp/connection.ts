@@ -82,7 +82,7 @@ export class Connection {
     this.#settings = settings;
     this.#began = this.#heardAt = this.#wroteAt = settings.elapsed();
     this.#session = new Session(settings.type, settings.frames, {
-      send: (bytes) => this.send(bytes),
+      send: (bytes) => this.#reply(bytes),
       ready: (peer) => this.#owner.ready?.(peer),
       message: (parts) => this.#owner.message?.(parts),
       subscribe: (prefix, wanted) => this.#owner.subscribe?.(prefix, wanted),
@@ -130,6 +130,11 @@ export class Connection {
     this.#writing = true;
     // What is sent in one go goes in one piece.
     queueMicrotask(() => void this.#write());
+  }
+
+  /** To what the peer asks. While so much waits for it, that is a sign of life enough. */
+  #reply(bytes: Uint8Array): void {
+    if (this.#queued <= answersMax) this.send(bytes);
   }
 
   /** Now and then: ends it when the handshake takes too long or nothing has been heard, asks whether somebody is there. */
