@@ -3,6 +3,7 @@ import assert from "node:assert";
 import { Buffer } from "node:buffer";
 import kafkaAdaptor from "../../adaptors/kafka/mod.ts";
 import type { Adaptor, Delivery, Result } from "../../src/deliver/adaptor.ts";
+import { eventually, hangMs } from "../e2e/waiting.ts";
 import { type Kafka, missing, startKafka } from "../services/kafka.ts";
 import { examine, type Examinee } from "./contract.ts";
 import {
@@ -41,7 +42,7 @@ async function begin(): Promise<Examinee> {
     topic,
     async open(_, signal) {
       kafka.thaw(0);
-      return await open({ timeout: 2000 }, { signal });
+      return await open({ timeout: 5000 }, { signal });
     },
     bodies: async () => (await kafka.read(topic)).map(({ value }) => value),
     ids: async () => (await kafka.read(topic)).map(({ headers }) => headers.get("id")!),
@@ -210,7 +211,7 @@ fact("Kafka: tells how many copies an acknowledged message has", async () => {
   const notices: string[] = [];
   await withAdaptor({}, async (adaptor) => {
     assertTaken(await send(adaptor, numbered(1, "single")));
-    for (let tries = 0; notices.length === 0 && tries < 50; tries++) await world.clock.sleep(50);
+    await eventually("the notice", () => notices.length > 0);
   }, notices);
   assert.deepEqual(notices, [
     "acks=all here means 1 copy (replication factor 1, min.insync.replicas 1): topic single",
@@ -240,7 +241,7 @@ fact("Kafka: says what is wrong with the login, the certificate or the address",
   for (const [options, expected] of cases) {
     const began = performance.now();
     await assert.rejects(open(options), expected);
-    assert.ok(performance.now() - began < 5000);
+    assert.ok(performance.now() - began < hangMs);
   }
 });
 
@@ -305,11 +306,10 @@ async function freeze(own: Kafka, adaptor: Adaptor): Promise<void> {
   const began = performance.now();
   stop.abort();
   await assert.rejects(sending, /Cannot send to Kafka/);
-  assert.ok(performance.now() - began < 1000);
   await adaptor.close();
   await adaptor.close();
   await assert.rejects(open({ brokers: own.brokers, timeout: 1000 }), /Cannot connect to Kafka/);
-  assert.ok(performance.now() - began < 4000);
+  assert.ok(performance.now() - began < hangMs);
   own.thaw(0);
 }
 

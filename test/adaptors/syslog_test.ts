@@ -47,7 +47,10 @@ async function begin(): Promise<Examinee> {
       sink.listenAgain();
       return open({ port: sink.port }, { signal, dir });
     },
-    bodies: async () => sink.frames().map((one) => parsed(one).text),
+    async bodies() {
+      await sink.alone();
+      return sink.frames().map((one) => parsed(one).text);
+    },
     ids: async () => sink.frames().map((one) => parsed(one).id),
     async breakMidBatch() {
       sink.reset();
@@ -147,6 +150,7 @@ Deno.test("syslog: what is too long is refused, or its payload is cut between ch
   const cutting = await open({ port: sink.port, message_max: 1000, too_large: "cut" });
   assert.deepEqual(await cutting.send(batch, never()), { refused: [], again: [] });
   await cutting.close();
+  await sink.alone();
   const bodies = sink.frames().map((one) => parsed(one).text.toString());
   assert.deepEqual([bodies[0], bodies[1], bodies[2], bodies[4]], ["short", "after", "short", "after"]);
   assert.match(bodies[3]!, /^ä{300,499}$/);
@@ -200,9 +204,10 @@ Deno.test("syslog P2: a server that reads nothing and dies had everything in its
   sink.reset();
   sink.received.length = 0;
   sink.listenAgain();
-  adaptor = await open(to, { dir, notices });
+  adaptor = await open({ ...to, timeout: 30_000 }, { dir, notices });
   for (; at < all.length; at += 50) await adaptor.send(all.slice(at, at + 50), never());
   await adaptor.close();
+  await sink.alone();
   const bodies = sink.frames().map((one) => parsed(one).text.toString());
   assert.deepEqual(bodies, all.map(({ body }) => Buffer.from(body).toString()));
   assert.match(

@@ -75,7 +75,10 @@ async function examine({ fault, node, proxy, peer }: Examination): Promise<void>
   const numbers = (await peer.arrived()).map((text) => JSON.parse(text).n as number);
   const firsts = [...new Set(numbers)];
   assert.deepEqual(firsts, Array.from({ length: 6 * perStep }, (_, n) => n));
-  assert.equal((await readOutput(`${node.dir}/near`, "t")).length, 6 * perStep);
+  await eventually(
+    "everything in the file",
+    async () => (await readOutput(`${node.dir}/near`, "t")).length === 6 * perStep,
+  );
   await eventually("handles to be given back", () => handlesOf(node) <= handles + spareHandles);
   assert.equal(await node.stop(), 0);
 }

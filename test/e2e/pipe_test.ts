@@ -59,8 +59,11 @@ Deno.test("M6 what is written into a named pipe arrives; hostile bytes and an en
     '{"topic":"../../x","data":1}',
     "last",
   ]);
-  const { pipes } = await (await fetch(`http://${node.management}/status`)).json();
-  assert.deepEqual(pipes, { accepted: 5, refused: 1, dropped: 0 });
+  await eventually("the counts", async () => {
+    const { pipes } = await (await fetch(`http://${node.management}/status`)).json();
+    assert.deepEqual(pipes, { accepted: 5, refused: 1, dropped: 0 });
+    return true;
+  });
   assert.equal((await fetch(`http://${node.http}/log?topic=lines`)).status, 204);
   assert.equal(await node.stop(), 0);
 });

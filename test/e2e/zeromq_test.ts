@@ -88,8 +88,9 @@ fact("M2.1 M2.2 PUB gives a late subscriber what waited and then what comes; PUS
   const expected = [...bodies(300, 100), ...bodies(300, 100, 1)].map(data);
   assert.deepEqual(await sub.end(), expected);
   assert.deepEqual(await pull.end(), expected);
-  const shown = (await status(node)).destinations.map((one: any) => [one.name, one.required, one.taken]);
-  assert.deepEqual(shown, [["pub", false, 600], ["push", true, 600]]);
+  await eventually("the counts", async () => (await status(node)).destinations.every((one: any) => one.taken === 600));
+  const shown = (await status(node)).destinations.map((one: any) => [one.name, one.required]);
+  assert.deepEqual(shown, [["pub", false], ["push", true]]);
 });
 
 fact("P2 kill -9 under a DEALER's load: every message that was acknowledged is there", async (make) => {
@@ -205,7 +206,8 @@ Deno.test("hostile ZMTP is closed and counted, others are undisturbed, memory st
   await write(good, messageOf([bytesOf(bodyOf(0, 1))]));
   await arrived(`${node.dir}/data/out`, "t", 2);
   const { closed, connections } = (await status(node)).zeromq;
-  assert.deepEqual([closed.protocol, closed.too_large, connections], [2 * 10 * 6, 2 * 10 * 3, 1]);
+  // On a machine that has no time for it, a handshake is over before what is wrong with it was read.
+  assert.deepEqual([closed.protocol + closed.too_slow, closed.too_large, connections], [2 * 10 * 6, 2 * 10 * 3, 1]);
   const grown = residentBytes(node) - before;
   assert.ok(grown < 128 * 1024 * 1024, `${grown} bytes more`);
 });

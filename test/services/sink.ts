@@ -1,6 +1,7 @@
 /** A server in the test itself that takes octet-counted frames over TCP, and can fall silent, reset or hang up. */
 import { Buffer } from "node:buffer";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { eventually } from "../e2e/waiting.ts";
 
 export async function startSink(port = 0): Promise<Sink> {
   const sink = new Sink();
@@ -31,6 +32,10 @@ export class Sink implements AsyncDisposable {
   /** All whole frames. */
   frames(): Buffer[] {
     return this.received.flatMap((pieces) => framesIn(Buffer.concat(pieces)));
+  }
+  /** Resolves when all connections are over: what came over them was read. */
+  async alone(): Promise<void> {
+    await eventually("the connections to end", () => this.#sockets.size === 0);
   }
   /** From now on nothing is read, also of the connections there are. */
   fallSilent(): void {
