@@ -11,6 +11,8 @@ import { eventually, pause } from "./waiting.ts";
 /** The other side of the proxy. */
 export interface Peer extends AsyncDisposable {
   readonly port: number;
+  /** Where the proxy has to be, because the peer tells its clients so. */
+  readonly proxyPort?: number;
   /** What stands below `[[destination]]` for it, but for its name, when it is to be found at 127.0.0.1 and this port. */
   config(port: number): string;
   /** The payloads there, in order; copies are allowed. They are `{"n":0}` and so on. */
@@ -38,7 +40,7 @@ export function examineFaults(name: string, begin: () => Promise<Peer>, options:
       ignore: lacks !== "",
       async fn() {
         await using peer = await begin();
-        await using proxy = await startProxy(peer.port);
+        await using proxy = await startProxy(peer.port, peer.proxyPort);
         const deliver = `[[destination]]\nname = "far"\n${peer.config(proxy.port)}\ndeadline = "5s"\n`;
         await using node = await startNode({
           config: `${deliver}[[destination]]\nname = "near"\nkind = "file"\ndir = "near"\n`,

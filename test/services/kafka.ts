@@ -12,6 +12,8 @@ export interface KafkaSetup {
   readonly secure?: boolean;
   /** The only core that they may use; left out: all. */
   readonly core?: number;
+  /** Adds a listener to each node that sends its clients elsewhere, see `detour`. */
+  readonly detour?: boolean;
   /** Whatever no rule denies is allowed, see `deny`. */
   readonly rules?: boolean;
   /** Further lines of server.properties. */
@@ -30,12 +32,19 @@ export interface Received {
   readonly headers: ReadonlyMap<string, string>;
 }
 
+/** Who comes to `listen` is told that the node is to be found at `advertised`. */
+export interface Detour {
+  readonly listen: number;
+  readonly advertised: number;
+}
+
 interface Node {
   readonly id: number;
   readonly dir: string;
   readonly port: number;
   readonly securePort: number;
   readonly controllerPort: number;
+  readonly detour: Detour;
   process?: Deno.ChildProcess;
 }
 
@@ -85,6 +94,11 @@ export class Kafka {
     return this.#nodes.map(({ securePort }) => `127.0.0.1:${securePort}`);
   }
 
+  /** Of the first node. */
+  get detour(): Detour {
+    return this.#node(0).detour;
+  }
+
   /** The certificate that signed those of the secure listeners. */
   get ca(): string {
     return `${this.#dir}/ca.pem`;
@@ -125,6 +139,18 @@ export class Kafka {
       await pause(250);
     }
     throw new Error(`Cannot start Kafka in ${node.dir}: ${await Deno.readTextFile(`${node.dir}/out`)}`);
+  }
+
+  /** The node that leads this partition, for `kill` and the like. */
+  async leader(topic: string, partition: number): Promise<number> {
+    for (let tries = 0; tries < 80; tries++) {
+      const { text } = await kcat(["-b", this.brokers.join(","), "-L", "-t", topic, "-m", "5"]);
+      const [, id] = new RegExp(`partition ${partition}, leader (\\d+),`).exec(text) ?? [];
+      const found = this.#nodes.findIndex((node) => node.id === Number(id));
+      if (found >= 0) return found;
+      await pause(250);
+    }
+    throw new Error(`Partition ${partition} of "${topic}" has no leader`);
   }
 
   /** With SIGKILL. */
@@ -251,17 +277,19 @@ export class Kafka {
     const copies = this.#nodes.length;
     const enough = copies === 3 ? 2 : 1;
     const open = `PLAINTEXT://127.0.0.1:${node.port}`;
-    const advertised = this.#setup.secure ? `${open},SASL_SSL://127.0.0.1:${node.securePort}` : open;
+    const secure = this.#setup.secure ? [`SASL_SSL://127.0.0.1:${node.securePort}`] : [];
+    const detour = (port: number) => this.#setup.detour ? [`DETOUR://127.0.0.1:${port}`] : [];
+    const controller = `CONTROLLER://127.0.0.1:${node.controllerPort}`;
     const voters = this.#nodes.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(",");
     return lines({
       "process.roles": "broker,controller",
       "node.id": node.id,
       "controller.quorum.voters": voters,
-      "listeners": `${advertised},CONTROLLER://127.0.0.1:${node.controllerPort}`,
-      "advertised.listeners": advertised,
+      "listeners": [open, ...secure, ...detour(node.detour.listen), controller].join(","),
+      "advertised.listeners": [open, ...secure, ...detour(node.detour.advertised)].join(","),
       "controller.listener.names": "CONTROLLER",
       "inter.broker.listener.name": "PLAINTEXT",
-      "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
+      "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,DETOUR:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
       "log.dirs": `${node.dir}/data`,
       "default.replication.factor": copies,
       "min.insync.replicas": enough,
@@ -341,13 +369,14 @@ function isFrozen(pid: number): boolean {
 }
 
 function makeNodes(dir: string, count: number): Node[] {
-  const ports = freePorts(3 * count);
+  const ports = freePorts(5 * count);
   return Array.from({ length: count }, (_, i) => ({
     id: i + 1,
     dir: `${dir}/${i + 1}`,
-    port: ports[3 * i]!,
-    securePort: ports[3 * i + 1]!,
-    controllerPort: ports[3 * i + 2]!,
+    port: ports[5 * i]!,
+    securePort: ports[5 * i + 1]!,
+    controllerPort: ports[5 * i + 2]!,
+    detour: { listen: ports[5 * i + 3]!, advertised: ports[5 * i + 4]! },
   }));
 }
 

@@ -16,9 +16,10 @@ export type Fault = typeof faults[number] | "none";
 const cutAfterBytes = 500;
 const slowMs = 1000;
 
-export async function startProxy(peerPort: number): Promise<Proxy> {
+/** `port` 0: any. */
+export async function startProxy(peerPort: number, port = 0): Promise<Proxy> {
   const proxy = new Proxy(peerPort);
-  await proxy.listen();
+  await proxy.listen(port);
   return proxy;
 }
 
@@ -35,8 +36,11 @@ export class Proxy implements AsyncDisposable {
     this.#peerPort = peerPort;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#take(socket));
   }
-  listen(): Promise<void> {
-    return new Promise((resolve) => this.#server.listen(0, "127.0.0.1", () => resolve()));
+  listen(port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, "127.0.0.1", () => resolve());
+    });
   }
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
