@@ -2,12 +2,13 @@
 
 const lineFeed = 10;
 const carriageReturn = 13;
+const none = new Uint8Array(0);
 
 export class Lines {
   readonly #most: number;
   readonly #tooLong: () => void;
   /** Of a line whose end has not come. */
-  #begun: Uint8Array[] = [];
+  #begun: Uint8Array = none;
   #begunBytes = 0;
   #passing = false;
 
@@ -37,7 +38,7 @@ export class Lines {
   #end(last: Uint8Array, each: (line: Uint8Array) => void): void {
     if (this.#begunBytes + last.length > this.#most && !this.#passing) this.#tooLong();
     else if (!this.#passing) {
-      const line = this.#begun.length === 0 ? last : joined([...this.#begun, last]);
+      const line = this.#begunBytes === 0 ? last : this.#joined(last);
       const end = line.at(-1) === carriageReturn ? line.length - 1 : line.length;
       if (end > 0) each(line.subarray(0, end));
     }
@@ -47,9 +48,8 @@ export class Lines {
 
   #begin(rest: Uint8Array): void {
     if (rest.length === 0 || this.#passing) return;
-    this.#begunBytes += rest.length;
-    if (this.#begunBytes <= this.#most) {
-      this.#begun.push(rest.slice());
+    if (this.#begunBytes + rest.length <= this.#most) {
+      this.#begunBytes = this.#joined(rest).length;
       return;
     }
     this.#passing = true;
@@ -57,18 +57,20 @@ export class Lines {
     this.#forget();
   }
 
+  /** What was begun, with this behind it. Room is doubled: pieces may be as small as a byte. */
+  #joined(rest: Uint8Array): Uint8Array {
+    const length = this.#begunBytes + rest.length;
+    if (length > this.#begun.length) {
+      const larger = new Uint8Array(Math.max(length, Math.min(this.#most, 2 * this.#begun.length)));
+      larger.set(this.#begun.subarray(0, this.#begunBytes));
+      this.#begun = larger;
+    }
+    this.#begun.set(rest, this.#begunBytes);
+    return this.#begun.subarray(0, length);
+  }
+
   #forget(): void {
-    this.#begun = [];
+    this.#begun = none;
     this.#begunBytes = 0;
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

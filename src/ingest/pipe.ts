@@ -4,7 +4,7 @@
  * entry of the log.
  */
 import type { PipeSettings } from "../config/keys.ts";
-import { LogExhausted, LogFull } from "../log/mod.ts";
+import { entryBytesMax, LogExhausted, LogFull } from "../log/mod.ts";
 import { tagOf } from "../message/wire.ts";
 import type { Table } from "../observe/table.ts";
 import type { Clock } from "../os/world.ts";
@@ -46,6 +46,8 @@ export function readPipes(pipes: readonly PipeSettings[], parts: PipeParts): Pip
 
 /** What a pipe holds on Linux: one read empties it. */
 const chunkBytes = 65_536;
+/** With what else one read brings it has to fit into an entry of the log. */
+const lineBytesMax = entryBytesMax / 2;
 const reportEveryMs = 10_000;
 const fullPauseMs = 250;
 const lookEveryMs = 5000;
@@ -69,8 +71,8 @@ class Reader {
     this.#settings = settings;
     this.#fifo = fifo;
     this.#parts = parts;
-    const { message_max } = parts.ways().http;
-    this.#lines = new Lines(message_max, () => this.#refuse(tooLong(message_max)));
+    const lineMax = Math.min(parts.ways().http.message_max, lineBytesMax);
+    this.#lines = new Lines(lineMax, () => this.#refuse(tooLong(lineMax)));
   }
 
   /** Until `stop`. Never rejects. */
@@ -147,7 +149,10 @@ class Reader {
       if (value !== "") entry.text(tag, value);
     }
     give((line) => this.#put(line, ways, rules));
-    if (entry.count > 0) this.#storing = this.#store(entry.bytes().slice(), entry.count);
+    if (entry.count === 0) return;
+    this.#storing = this.#store(entry.bytes().slice(), entry.count);
+    // What goes wrong there is said when somebody waits for it, which may be later than now.
+    this.#storing.catch(() => {});
   }
 
   #put(line: Uint8Array, { entry, topics }: Ways, rules: Rules): void {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import fc from "fast-check";
 import { Lines } from "../../src/ingest/lines.ts";
 import { bytesOf } from "./fakes.ts";
@@ -29,6 +30,18 @@ Deno.test("a line that is too long is passed over once, to its end, wherever it 
     2,
   ]);
   assert.deepEqual(linesOf([bytesOf("0123456789A")]), [[], 1]);
+});
+
+Deno.test("a line that comes byte by byte takes no more room than its bytes", () => {
+  const most = 1 << 20;
+  const lines = new Lines(most, () => assert.fail("too long"));
+  const before = process.memoryUsage().rss;
+  for (let i = 0; i < most; i++) lines.add(Uint8Array.of(65 + i % 26), () => assert.fail("no end"));
+  const grown = process.memoryUsage().rss - before;
+  let found = "";
+  lines.finish((line) => found = new TextDecoder().decode(line));
+  assert.equal(found, Array.from({ length: most }, (_, i) => String.fromCharCode(65 + i % 26)).join(""));
+  assert.ok(grown < 192 << 20, `${grown}`);
 });
 
 Deno.test("any bytes in any pieces give the lines that they give at once", () => {

@@ -84,7 +84,7 @@ function opened(settings: Partial<PipeSettings> = {}, http: Partial<ReturnType<t
   const messages = () =>
     entries.flatMap((entry) => decodeEntry(entry)).map(({ topic, env, level, data, dataIsJson }) => [
       ...[topic, ...(env ? [env] : []), ...(level ? [level] : [])],
-      `${dataIsJson ? "json " : ""}${String.fromCharCode(...data)}`,
+      `${dataIsJson ? "json " : ""}${new TextDecoder("latin1").decode(data)}`,
     ]);
   return {
     reader,
@@ -145,6 +145,16 @@ Deno.test("M6 what begins like JSON and is none is text, unless lines are to be 
 Deno.test("M6 a line without end takes no more room than a message, and the next line is taken", async () => {
   const pipe = opened({}, { message_max: 1024 });
   for (let i = 0; i < 100; i++) pipe.fifos[0]!.write("x".repeat(60_000));
+  pipe.fifos[0]!.write("\nnext\n");
+  while (!pipe.fifos[0]!.empty) await settled();
+  await pipe.reader.shutdown();
+  assert.deepEqual(pipe.messages(), [["nginx", "next"]]);
+  assert.equal(pipe.table.get("pipeRefused"), 1);
+});
+
+Deno.test("M6 a line that a message may be, and that is too long for the log, is refused; what comes after it is taken", async () => {
+  const pipe = opened({}, { message_max: 32 << 20 });
+  for (let i = 0; i < 300; i++) pipe.fifos[0]!.write("x".repeat(60_000));
   pipe.fifos[0]!.write("\nnext\n");
   while (!pipe.fifos[0]!.empty) await settled();
   await pipe.reader.shutdown();
