@@ -20,6 +20,8 @@ const well = `[[destination]]\nname = "${destination}"\nkind = "file"\n`;
 const dead = (port: number) =>
   `[[destination]]\nname = "dead"\nkind = "webhook"\nurl = "http://127.0.0.1:${port}/"\nfrom = "oldest"\n`;
 const idleMs = 3000;
+/** For what the round before has left to the disk. */
+const settleMs = 500;
 
 export const deadDestination: Case = {
   name: "dead-destination",
@@ -50,6 +52,7 @@ async function measure(bench: Bench): Promise<Result> {
     }
     for (let number = 0; number < options.rounds; number++) {
       for (const [server, rounds] of number % 2 === 0 ? pairs : pairs.toReversed()) {
+        await pause(settleMs);
         rounds.push(await deliveryRound(server, load, { bench, seconds: options.seconds }));
       }
       note(
@@ -78,19 +81,22 @@ function resultOf({ alone, beside, waiting, more }: Found, seconds: number): Res
   const values = (rounds: readonly DeliveryRound[], name: keyof DeliveryRound) => rounds.map((round) => round[name]);
   const to = (name: keyof DeliveryRound) => ratioOf(values(beside, name), values(alone, name));
   const figures = deliveryFigures(beside, seconds);
-  const intake = to("intakePerSecond");
+  const [intake, cpu] = [to("intakePerSecond"), to("cpuPerMillion")];
   const reference = {
     name: "without it",
     ...deliveryFigures(alone, seconds),
     ...to("perSecond"),
     intake_ratio: intake.ratio,
+    cpu_ratio: cpu.ratio,
   };
   return {
     figures: { ...figures, waiting, more_pss_bytes: more, references: [reference] },
     row: {
       result: `${shownSpread(figures.messages_per_s)} messages/s with ${shown(waiting)} waiting for a dead one`,
       cpu: `${figures.cpu_s_per_million}`,
-      beside: `${reference.ratio} × without it (intake ${intake.ratio} ×); ${rounded(more / 2 ** 20)} MiB more`,
+      beside: `${reference.ratio} × without it (intake ${intake.ratio} ×, CPU ${cpu.ratio} ×); ${
+        rounded(more / 2 ** 20)
+      } MiB more`,
     },
   };
 }

@@ -28,7 +28,12 @@ export async function startPostgres({ bench, load }: PeerSetup): Promise<Peer> {
   const args = ["-D", `${dir}/data`, "-p", String(port), "-c", "listen_addresses=127.0.0.1", "-k", dir];
   const peer = await startedPeer({ ...as(`${bin}/postgres`, args), cwd: "/" }, port, bench);
   const place = { bin, dir: bench.dir, port };
-  await prepare(place);
+  try {
+    await prepare(peer.child, place);
+  } catch (problem) {
+    await peer[Symbol.asyncDispose]();
+    throw problem;
+  }
   return {
     ...peer,
     send: (timing) => insert(place, load.connections, timing),
@@ -58,11 +63,14 @@ interface Place {
   readonly port: number;
 }
 
-async function prepare({ bin, dir, port }: Place): Promise<void> {
+async function prepare(postgres: Child, { bin, dir, port }: Place): Promise<void> {
   const table = "CREATE TABLE message (id bigserial PRIMARY KEY, at timestamptz DEFAULT now(), body text NOT NULL)";
   const args = ["-h", "127.0.0.1", "-p", String(port), "-U", user, "-d", "postgres", "-q", "-c", table];
-  const ready = await runToEnd({ command: `${bin}/pg_isready`, args: [...args.slice(0, 4), "-t", "30"] });
-  if (ready.code !== 0) throw new Error(`PostgreSQL does not answer: ${ready.stdout}`);
+  // It listens a while before it answers.
+  await until(postgres, "PostgreSQL", async () => {
+    const { code } = await runToEnd({ command: `${bin}/pg_isready`, args: args.slice(0, 4) });
+    return code === 0;
+  });
   const { code, stderr } = await runToEnd({ command: `${bin}/psql`, args });
   if (code !== 0) throw new Error(`PostgreSQL has no table: ${stderr}`);
   await Deno.writeTextFile(`${dir}/insert.sql`, `INSERT INTO message (body) VALUES ('${messageLine(0)}');\n`);
