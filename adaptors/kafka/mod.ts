@@ -3,13 +3,17 @@ import { adaptor } from "../../src/deliver/adaptor.ts";
 import { choice, duration, flag, list, optional, type Options, secret, size, text } from "../../src/config/options.ts";
 import type { Clock, World } from "../../src/os/world.ts";
 import { pemOf } from "../pem.ts";
-import { fieldTemplate } from "../template.ts";
+import { fieldTemplate, keyTemplate } from "../template.ts";
 import { type Access, makeClient } from "./client.ts";
 import { sendBatch } from "./sender.ts";
 
 const options = {
   brokers: list('brokers to ask first, as "host:port"; the others are learnt from them'),
   topic: text("Kafka topic: a text with %topic%, %env%, %type%, %level%", "%topic%"),
+  key: text(
+    "key of the record, which chooses the partition: a text with %key%, %topic%, %env%, %type%, %level%",
+    "%key%",
+  ),
   create_topics: flag("create missing topics, with the brokers' defaults for partitions and replicas"),
   headers: choice("fields sent as record headers", ["all", "id", "none"], "all"),
   compression: choice("how batches are compressed", ["none", "gzip", "snappy", "lz4", "zstd"], "none"),
@@ -37,12 +41,13 @@ export default adaptor({
 
   async open(options, place, signal) {
     const topicOf = fieldTemplate("topic", options.topic);
+    const keyOf = keyTemplate("key", options.key);
     const { clock } = place.world;
     const access = accessOf(options, place.world, (text) => place.notice(text));
     const limit = { clock, signal, timeoutMs: options.timeout, what: "connect to Kafka" };
     const client = await makeClient(access);
     await within(limit, () => client.connect(), () => client.close());
-    const plan = { topicOf, headers: options.headers, messageBytesMax: options.message_max };
+    const plan = { topicOf, keyOf, headers: options.headers, messageBytesMax: options.message_max };
     return {
       async send(batch, signal) {
         if (client.closed) throw new Error("Cannot send to Kafka: the connection is closed");

@@ -16,6 +16,7 @@ export interface Brokers {
 
 export interface Plan {
   readonly topicOf: (message: Message) => string;
+  readonly keyOf: (message: Message) => string | undefined;
   readonly headers: Headers;
   readonly messageBytesMax: number;
 }
@@ -116,7 +117,7 @@ function receipt(places: ReadonlyMap<string, bigint>): string | undefined {
 function* address(batch: readonly Delivery[], plan: Plan, fates: Fates): Generator<Outgoing> {
   for (const delivery of batch) {
     const topic = plan.topicOf(delivery.message);
-    const message = outgoing(delivery, topic, plan.headers);
+    const message = outgoing(delivery, { topic, key: plan.keyOf(delivery.message), headers: plan.headers });
     const bytes = message.bytes + groupOverheadBytes;
     if (!isTopicName(topic)) {
       fates.refuse(delivery, `"${topic}" is no name of a Kafka topic`, { byBroker: false });

@@ -18,10 +18,18 @@ export interface Outgoing {
   readonly bytes: number;
 }
 
-export function outgoing(delivery: Delivery, topic: string, headers: Headers): Outgoing {
+/** What the options make of a message. */
+export interface Address {
+  readonly topic: string;
+  readonly key: string | undefined;
+  readonly headers: Headers;
+}
+
+export function outgoing(delivery: Delivery, address: Address): Outgoing {
   const { message, body } = delivery;
-  const fields = headersOf(delivery, topic, headers);
-  const key = message.key === undefined ? undefined : Buffer.from(message.key);
+  const { topic } = address;
+  const fields = headersOf(delivery, address);
+  const key = address.key === undefined ? undefined : Buffer.from(address.key);
   const value = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   return {
     delivery,
@@ -39,15 +47,15 @@ export function isTopicName(topic: string): boolean {
   return /^[A-Za-z0-9._-]{1,249}$/.test(topic) && topic !== "." && topic !== "..";
 }
 
-function headersOf({ id, message }: Delivery, topic: string, headers: Headers): Map<Buffer, Buffer> {
+function headersOf({ id, message }: Delivery, address: Address): Map<Buffer, Buffer> {
   const made = new Map<Buffer, Buffer>();
-  if (headers === "none") return made;
+  if (address.headers === "none") return made;
   made.set(names.id, Buffer.from(id));
-  if (headers === "id") return made;
+  if (address.headers === "id") return made;
   made.set(names.timestamp, Buffer.from(String(message.timestamp)));
   for (const { field, name } of fieldHeaders) {
     const value = message[field];
-    if (value === undefined || (field === "topic" && value === topic)) continue;
+    if (value === undefined || ((field === "topic" || field === "key") && value === address[field])) continue;
     made.set(name, Buffer.from(value));
   }
   return made;
@@ -55,10 +63,8 @@ function headersOf({ id, message }: Delivery, topic: string, headers: Headers): 
 
 const names = { id: Buffer.from("id"), timestamp: Buffer.from("timestamp") };
 
-/** The key is the key; the topic is a header only where the template made another of it. */
-const fieldHeaders = outputNames
-  .filter(([field]) => field !== "key")
-  .map(([field, name]) => ({ field, name: Buffer.from(name) }));
+/** The topic and the key are headers only where the templates made others of them. */
+const fieldHeaders = outputNames.map(([field, name]) => ({ field, name: Buffer.from(name) }));
 
 /** Lengths are written in up to 5 bytes each, the time in up to 10. */
 function size(key: Buffer | undefined, value: Buffer, headers: ReadonlyMap<Buffer, Buffer>): number {

@@ -115,6 +115,15 @@ fact("Kafka: keys go to the partitions that librdkafka's Java-compatible partiti
   assert.deepEqual(await partitions("ours"), await partitions("theirs"));
 });
 
+fact("Kafka: a key made by template chooses the partition; the message's own is a header then", async () => {
+  await kafka.createTopic("keyed", { partitions: 4 });
+  assertTaken(await sendOnce({ key: "%env%.%type%" }, numbered(40, "keyed", (i) => ({ key: `k${i}` }))));
+  const received = await kafka.read("keyed");
+  assert.deepEqual([new Set(received.map(({ key }) => String(key))), received.length], [new Set(["prod.click"]), 40]);
+  assert.deepEqual(received.map(({ headers }) => headers.get("key")), received.map((_, i) => `k${i}`));
+  assert.equal(new Set(received.map(({ partition }) => partition)).size, 1);
+});
+
 fact(
   "Kafka P6: messages without a key take turns among partitions, and sent again go where they went before",
   async () => {

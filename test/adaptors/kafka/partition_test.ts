@@ -69,7 +69,10 @@ function* cut(
 }
 
 function range(from: number, to: number, vary: Parameters<typeof cut>[1] = () => ({})): Outgoing[] {
-  return Array.from({ length: to - from }, (_, i) => outgoing(delivery(from + i, vary(from + i)), "t", "none"));
+  return Array.from({ length: to - from }, (_, i) => {
+    const given = delivery(from + i, vary(from + i));
+    return outgoing(given, { topic: "t", key: given.message.key, headers: "none" });
+  });
 }
 
 function partitionsOf(made: Iterable<Group[]>): Map<number, number> {

@@ -3,7 +3,7 @@ import assert from "node:assert";
 import type { Answer } from "../../../adaptors/kafka/answer.ts";
 import { type Group, groupName } from "../../../adaptors/kafka/partition.ts";
 import { type Brokers, sendBatch } from "../../../adaptors/kafka/sender.ts";
-import { fieldTemplate } from "../../../adaptors/template.ts";
+import { fieldTemplate, keyTemplate } from "../../../adaptors/template.ts";
 import type { Delivery, Result } from "../../../src/deliver/adaptor.ts";
 import { delivery } from "./delivery.ts";
 
@@ -40,7 +40,8 @@ class Broker implements Brokers {
 }
 
 function sendTo(broker: Broker, batch: readonly Delivery[], messageBytesMax = 1 << 20): Promise<Result> {
-  const plan = { headers: "none", topicOf: fieldTemplate("topic", "%topic%"), messageBytesMax } as const;
+  const topicOf = fieldTemplate("topic", "%topic%");
+  const plan = { headers: "none", topicOf, keyOf: keyTemplate("key", "%key%"), messageBytesMax } as const;
   return sendBatch(batch, broker, plan);
 }
 
