@@ -6,6 +6,7 @@ import { row as directory } from "./rows/directory.ts";
 import { row as diskError } from "./rows/disk_error.ts";
 import { row as diskFull } from "./rows/disk_full.ts";
 import { row as golden } from "./rows/golden.ts";
+import { row as kafkaCluster } from "./rows/kafka_cluster.ts";
 import { row as kill } from "./rows/kill.ts";
 import { row as memoryCap } from "./rows/memory_cap.ts";
 import { row as openFiles } from "./rows/open_files.ts";
@@ -20,6 +21,7 @@ export const rows: readonly Row[] = [
   diskFull,
   slowDisk,
   clock,
+  kafkaCluster,
   backlog,
   memoryCap,
   openFiles,
