@@ -42,8 +42,8 @@ export class DeadLetters {
   #whole: boolean;
   /** Nobody changes anything while another one does. */
   #busy: Promise<unknown> = Promise.resolve();
-  /** The cursor has all that the records say of it: they may go. */
-  #settled = false;
+  /** It has all that the records say of it: they may go. */
+  #cursor: Cursor | undefined;
 
   constructor(world: World, dir: string, options: DeadLettersOptions) {
     this.#world = world;
@@ -87,7 +87,7 @@ export class DeadLetters {
     if (told?.generation === cursor.generation && told.start === cursor.start && told.count > cursor.retaken) {
       cursor.retake(told.count - cursor.retaken);
     }
-    this.#settled = true;
+    this.#cursor = cursor;
   }
 
   /** Resolves when all of them would survive a power cut. `generation` is that in which they are counted as dead. */
@@ -137,10 +137,10 @@ export class DeadLetters {
     return this.#alone(() => this.#drop(positions.filter((position) => this.has(position))));
   }
 
-  /** Throws those away that are wanted so; how many. */
+  /** Throws those away that are wanted so; how many. Those ahead of a topic that waits stay until they are counted as dead. */
   purge(wanted: Wanted): Promise<number> {
     return this.#alone(async () => {
-      const positions = await this.#positions(wanted);
+      const positions = await this.#positions((letter) => wanted(letter) && !this.#isAhead(letter));
       await this.#drop(positions);
       await this.#giveBack();
       return positions.length;
@@ -242,6 +242,12 @@ export class DeadLetters {
     }
   }
 
+  #isAhead({ position, generation }: DeadLetter): boolean {
+    const cursor = this.#cursor;
+    if (cursor === undefined || generation !== cursor.generation) return false;
+    return position >= cursor.position && position < cursor.ahead;
+  }
+
   async #positions(wanted: Wanted): Promise<Position[]> {
     const positions: Position[] = [];
     let seen = 0;
@@ -254,7 +260,7 @@ export class DeadLetters {
 
   /** Whole segments go; where a few letters hold up many that are gone they are written anew behind them. */
   async #giveBack(): Promise<void> {
-    if (!this.#settled) return;
+    if (this.#cursor === undefined) return;
     try {
       this.#trim();
       for (let moves = 0; this.#isSparse() && moves < 100; moves++) {

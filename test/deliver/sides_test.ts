@@ -97,6 +97,24 @@ Deno.test("P2 verdicts of what was delivered ahead add up once it is counted: fi
   await node.stop();
 });
 
+Deno.test("P2 a dead letter ahead of a topic that waits is not thrown away before it is counted as dead", async () => {
+  const bad = new Set(["bad"]);
+  const node = stalling(bad);
+  await node.put("bad/1");
+  await node.sim.run(5000);
+  node.destination.script.unshift((batch) => ({ refused: [{ delivery: batch[0]!, reason: "poison" }], again: [] }));
+  await node.put("ok/poison");
+  await node.sim.run(200);
+  assert.equal(node.dead().count, 1);
+  assert.equal(await node.sim.run(node.dead().purge(() => true)), 0);
+  bad.clear();
+  await node.sim.run(40_000);
+  const { taken, dead } = node.cursor.counts;
+  assert.deepEqual([node.cursor.position, taken, dead], [2, 1, 1]);
+  assert.equal(await node.sim.run(node.dead().purge(() => true)), 1);
+  await node.stop();
+});
+
 Deno.test("M3.2 a skip passes a topic that waits, a rewind goes back for all", async () => {
   const bad = new Set(["bad"]);
   const node = stalling(bad);
