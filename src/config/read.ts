@@ -435,7 +435,9 @@ function complaint(problem: unknown, option: Option<unknown>, written: unknown):
   return `is ${option.secret ? "wrong" : shown(written)}; expected ${problem.message}`;
 }
 
+/** Without the login that a URL may hold. */
 function shown(written: unknown): string {
-  const text = typeof written === "number" ? String(written) : JSON.stringify(written);
+  const plain = typeof written === "number" ? String(written) : JSON.stringify(written);
+  const text = plain.replaceAll(/:\/\/[^"]*@/g, "://…@");
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -428,6 +428,14 @@ Deno.test("a secret that is wrong is not shown", () => {
   );
 });
 
+Deno.test("the login in a URL that is refused is not shown", () => {
+  refused(
+    '[http]\nlisten = "http://me:hunter2/@x@host:1"',
+    'Cannot read sparkngin.toml: line 2: "listen" in [http] is "http://…@host:1"; ' +
+      'expected an address and port such as "127.0.0.1:8080" or "[::1]:8080"',
+  );
+});
+
 Deno.test("all problems are told at once", () => {
   assert.equal(problems("[http]\nlisen = 1\nbody_max = 'x'\n[lgo]\n", { env: { SPARKNGIN_X: "" } }).length, 4);
 });
