@@ -16,9 +16,12 @@ export async function makeExecutables(release: Release, targets: readonly Target
   try {
     const imports = await copySources();
     await carryOut(Deno.execPath(), ["install", "--quiet"], { cwd: stagePath, env: compilerEnvironment });
-    await setTimes(stagePath, release.epoch);
     const files = new Map<Target, string>();
-    for (const target of targets) files.set(target, await compile(target));
+    for (const target of targets) {
+      // Each time anew: compiling touches what is beside the sources.
+      await setTimes(stagePath, release.epoch);
+      files.set(target, await compile(target));
+    }
     return { files, lock: await Deno.readTextFile(`${stagePath}/deno.lock`), licenses: await readLicenses(), imports };
   } finally {
     await Deno.remove(stagePath, { recursive: true }).catch(ignoreMissing);
