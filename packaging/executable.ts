@@ -18,7 +18,8 @@ export async function makeExecutables(release: Release, targets: readonly Target
     await carryOut(Deno.execPath(), ["install", "--quiet"], { cwd: stagePath, env: compilerEnvironment });
     const files = new Map<Target, string>();
     for (const target of targets) {
-      // Each time anew: compiling touches what is beside the sources.
+      // The first time fetches what this machine's executable needs besides, with the times of now.
+      await compile(target);
       await setTimes(stagePath, release.epoch);
       files.set(target, await compile(target));
     }
