@@ -322,7 +322,9 @@ class Shipment {
     const advice = problem.reason === "not found"
       ? `; is ${pathname} on the intake's address, and not on that of the management`
       : "";
-    const topic = problem.message.includes('"topic" is missing') ? "; --topic names it for all" : "";
+    const topic = problem.message.includes('"topic" is missing')
+      ? "; --topic names it for all, and --format ndjson takes it from lines that are JSON objects"
+      : "";
     return say(exitCodes.usage, `Cannot send to ${origin}: ${problem.message}${advice}${topic}.`);
   }
 

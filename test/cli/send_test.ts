@@ -170,7 +170,7 @@ Deno.test("what nobody would take says what to look at", async () => {
     [
       posted(400, { detail: 'Field "topic" is missing', line: 1 }),
       exitCodes.usage,
-      'Field "topic" is missing; --topic names it for all.',
+      'Field "topic" is missing; --topic names it for all, and --format ndjson takes it from lines that are JSON objects.',
     ],
     [posted(415, { detail: "\x1b[31m" }), exitCodes.usage, "\\x1b[31m."],
   ];
