@@ -38,6 +38,9 @@ function posted(status: number, problem: object = {}): Posted {
   return { status, headers: {}, text: JSON.stringify(problem) };
 }
 
+/** A spool is locked for the life of the process, and a checkpoint may be about to be written when all is sent. */
+const lasting = { sanitizeResources: false, sanitizeOps: false };
+
 Deno.test("M6 send sends the lines of files, with the fields named, and says how many were taken", async () => {
   const { code, out, err, requests } = await send(
     ["--topic", "web", "--level", "info", "--field", "version=1.2", "--field", "key=a b", "DIR/a.log", "DIR/b.ndjson"],
@@ -129,7 +132,7 @@ Deno.test("M6 a server that is away is 69, says what to do, and how far it came"
   );
 });
 
-Deno.test("M6 with a spool, a server that is away is no failure: what is left waits there", async () => {
+Deno.test("M6 with a spool, a server that is away is no failure: what is left waits there", lasting, async () => {
   const answer = () => {
     throw withCode("ECONNREFUSED", "refused");
   };
@@ -141,7 +144,7 @@ Deno.test("M6 with a spool, a server that is away is no failure: what is left wa
   assert.match(err, /^1 requests wait in "DIR\/spool", because .* \(nothing listens there.*the next sparkngin send/m);
 });
 
-Deno.test("M6 with a checkpoint a later run sends what is new", async () => {
+Deno.test("M6 with a checkpoint a later run sends what is new", lasting, async () => {
   const dir = await Deno.makeTempDir({ prefix: "sparkngin-test-" });
   try {
     const args = ["--topic", "t", "--checkpoint", `${dir}/state`, `${dir}/a.log`];
@@ -180,7 +183,7 @@ Deno.test("what nobody would take says what to look at", async () => {
   }
 });
 
-Deno.test("what cannot be read or understood is said in one sentence", async () => {
+Deno.test("what cannot be read or understood is said in one sentence", lasting, async () => {
   const expected: [string[], number, RegExp][] = [
     [["DIR/none.log"], exitCodes.usage, /^Cannot read DIR\/none\.log: there is no such file\n$/],
     [["DIR"], exitCodes.usage, /^Cannot read DIR: .*directory/],

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { openServiceManager, watchdogMs } from "../../src/cli/service_manager.ts";
 
+/** It is spoken to for the life of the process. */
+const lasting = { sanitizeResources: false };
+
 Deno.test("silence is minded only where the service manager asks for signs of life, and of this process", () => {
   assert.equal(watchdogMs({}), 0);
   assert.equal(watchdogMs({ WATCHDOG_USEC: "30000000" }), 30_000);
@@ -9,7 +12,7 @@ Deno.test("silence is minded only where the service manager asks for signs of li
   for (const odd of ["", "0", "-1", "soon"]) assert.equal(watchdogMs({ WATCHDOG_USEC: odd }), 0, odd);
 });
 
-Deno.test("a service manager that cannot be reached is reported once, and is no obstacle", async () => {
+Deno.test("a service manager that cannot be reached is reported once, and is no obstacle", lasting, async () => {
   const reports: string[] = [];
   const told = Promise.withResolvers<void>();
   const manager = openServiceManager({ NOTIFY_SOCKET: "/nowhere/at/all" }, (text) => {
