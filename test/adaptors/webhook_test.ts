@@ -352,7 +352,8 @@ for (const [what, say] of Object.entries(nonsense)) {
     const adaptor = await open({ url: liar.url, timeout: 1500 });
     const before = Deno.memoryUsage().rss;
     await assert.rejects(adaptor.send(messages(3), never()), /^Error: Cannot send/);
-    assert.ok(Deno.memoryUsage().rss - before < 200e6);
+    // Kept, it would be gigabytes; what both sides throw away stays for a while.
+    assert.ok(Deno.memoryUsage().rss - before < 600e6);
     await adaptor.close();
   });
 }
