@@ -27,6 +27,7 @@ export async function fetchBase(machine: string): Promise<string | undefined> {
       "Dir::State::status": `${work}/status`,
       "Dir::Cache": work,
       "Acquire::Languages": "none",
+      "Acquire::Retries": "5",
     };
     const options = ["-qq", ...Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`])];
     await Deno.mkdir(dir, { recursive: true });

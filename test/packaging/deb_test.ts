@@ -70,7 +70,7 @@ packageTest("a Debian takes the deb, it works, an upgrade keeps the configuratio
 });
 
 /** From where this machine's own packages come. */
-async function makeDebian(): Promise<CleanRoot> {
+async function makeDebian(triesLeft = 2): Promise<CleanRoot> {
   const clean = await makeCleanRoot();
   const asked = ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"];
   const mirror = (await carryOut("apt-get", ...asked)).split("\n")[0]!;
@@ -82,6 +82,8 @@ async function makeDebian(): Promise<CleanRoot> {
     return clean;
   } catch (problem) {
     await clean[Symbol.asyncDispose]();
+    // A download may break off.
+    if (triesLeft > 0) return await makeDebian(triesLeft - 1);
     throw problem;
   }
 }
