@@ -11,6 +11,7 @@ import {
   optional,
   type Options,
   secret,
+  secretPath,
   size,
   text,
 } from "../../src/config/options.ts";
@@ -22,7 +23,7 @@ import { sendBatch } from "./sender.ts";
 import { indexTemplate } from "./wire.ts";
 
 const options = {
-  nodes: checked(list('nodes of the cluster, such as "https://es-1:9200", asked in turn'), assertNodes),
+  nodes: secretPath(checked(list('nodes of the cluster, such as "https://es-1:9200", asked in turn'), assertNodes)),
   index: checked(
     text(
       "index or data stream: a text with %topic%, %env%, %type%, %level% and, by arrival, %date% (2026.03.01), %month%",

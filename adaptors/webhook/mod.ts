@@ -9,6 +9,7 @@ import {
   optional,
   type Options,
   secret,
+  secretPath,
   table,
   text,
 } from "../../src/config/options.ts";
@@ -17,10 +18,11 @@ import { pemOf } from "../pem.ts";
 import { Client } from "./client.ts";
 import { Egress } from "./egress.ts";
 import { sendBatch } from "./sender.ts";
+import { explain, type Receiver, secretsIn } from "./verdict.ts";
 import { assertHeaders, requestOf, type RequestPlan } from "./wire.ts";
 
 const options = {
-  url: checked(text('where requests go, e.g. "https://hooks.example.com/in"'), assertURL),
+  url: secretPath(checked(text('where requests go, e.g. "https://hooks.example.com/in"'), assertURL)),
   body: choice(
     'what a request holds: a line a message, an array of messages, a batch of CloudEvents (with format = "cloudevents"), or one message',
     [
@@ -60,12 +62,18 @@ export default adaptor({
     const { clock } = place.world;
     const plan = planOf(options, place.generation);
     const client = clientOf(options, place.world);
-    const { origin } = new URL(options.url);
+    const receiver = receiverOf(options);
     return {
       send(batch, signal) {
         const post = (part: readonly Delivery[]) => client.post(requestOf(part, plan, clock.now()), signal);
         const single = options.body === "message";
-        return sendBatch(batch, { clock, origin, single, patienceMs: options.timeout, post });
+        return sendBatch(batch, {
+          clock,
+          explain: (answer) => explain(answer, receiver),
+          single,
+          patienceMs: options.timeout,
+          post,
+        });
       },
       async close() {
         client.close();
@@ -87,6 +95,11 @@ function clientOf(options: WebhookOptions, { clock, files }: World): Client {
     tls: tlsOf(options, files),
     timeoutMs: options.timeout,
   });
+}
+
+function receiverOf({ url, headers = {}, password, bearer }: WebhookOptions): Receiver {
+  const { origin } = new URL(url);
+  return { origin, secrets: [...secretsIn(new URL(url)), ...Object.values(headers), password ?? "", bearer ?? ""] };
 }
 
 function planOf(options: WebhookOptions, generation: number): RequestPlan {

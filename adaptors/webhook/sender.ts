@@ -4,12 +4,12 @@
  */
 import type { Delivery, Result } from "../../src/deliver/adaptor.ts";
 import type { Clock } from "../../src/os/world.ts";
-import { type Answer, explain, meaningOf, waitMsOf } from "./verdict.ts";
+import { type Answer, meaningOf, waitMsOf } from "./verdict.ts";
 
 export interface Sending {
   readonly clock: Clock;
-  /** Shown in troubles: where it goes, without what may be secret in the path. */
-  readonly origin: string;
+  /** What it answered, in a sentence without secrets. */
+  explain(answer: Answer): string;
   /** A request for each message. */
   readonly single: boolean;
   /** How long to go on, once something is decided; the rest is for the next call. */
@@ -29,9 +29,9 @@ export async function sendBatch(batch: readonly Delivery[], sending: Sending): P
     if (answer instanceof Error) return state.broken(answer);
     const meaning = meaningOf(answer);
     if (meaning === "taken") state.taken(part.length);
-    else if (meaning === "bad") state.bad(part.length, explain(answer, sending.origin));
+    else if (meaning === "bad") state.bad(part.length, sending.explain(answer));
     else if (meaning === "later") return state.later(answer);
-    else return state.broken(new Error(`Cannot send: ${explain(answer, sending.origin)}`));
+    else return state.broken(new Error(`Cannot send: ${sending.explain(answer)}`));
     if (state.tired && state.left.length > 0) {
       return state.rest(`${state.left.length} messages of a batch wait for their turn`);
     }
@@ -80,8 +80,8 @@ class Progress {
   }
 
   later(answer: Answer): Result {
-    const { clock, origin } = this.#sending;
-    return { ...this.rest(explain(answer, origin)), waitMs: waitMsOf(answer, clock.now()) };
+    const { clock, explain } = this.#sending;
+    return { ...this.rest(explain(answer)), waitMs: waitMsOf(answer, clock.now()) };
   }
 
   broken(problem: Error): Result {

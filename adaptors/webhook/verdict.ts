@@ -24,16 +24,43 @@ export function waitMsOf({ retryAfter = "" }: Answer, nowMs: number): number | u
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }
 
+/** Who answered, and what of what we said may stand in no log although an answer repeats it. */
+export interface Receiver {
+  readonly origin: string;
+  readonly secrets: readonly string[];
+}
+
 /** In a sentence for the operator. */
-export function explain(answer: Answer, origin: string): string {
+export function explain(answer: Answer, { origin, secrets }: Receiver): string {
   const { status, location, text } = answer;
-  const said = text.trim() === "" ? "" : `: ${quoted(text.trim())}`;
+  const said = text.trim() === "" ? "" : `: ${quoted(without(secrets, text.trim()))}`;
   if (status >= 300 && status < 400) {
-    const where = location === undefined ? "" : ` to ${quoted(location)}`;
+    const where = location === undefined ? "" : ` to ${quoted(without(secrets, location.replace(/[?#].*$/s, "")))}`;
     return `${origin} answers ${status}, a redirect${where}: none is followed; set url to where messages shall go`;
   }
   const hint = hints.get(status);
   return `${origin} answers ${status}${hint === undefined ? "" : ` (${hint})`}${said}`;
+}
+
+/** What may be secret in a URL: parts of its path, such as those of chat rooms, and of its query. */
+export function secretsIn({ pathname, search }: URL): string[] {
+  return `${pathname}${search}`.split(/[/?&=]/).flatMap((part) => [part, decoded(part)]);
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** Shorter ones are words, without which nothing could be read any more. */
+const secretLengthMin = 6;
+
+function without(secrets: readonly string[], text: string): string {
+  const longest = secrets.filter(({ length }) => length >= secretLengthMin).sort((a, b) => b.length - a.length);
+  return longest.reduce((left, secret) => left.replaceAll(secret, "…"), text);
 }
 
 const hints = new Map([

@@ -2,6 +2,7 @@
 import { coreKeys, destinationKeys, pipeKeys, zeromqKeys } from "../config/keys.ts";
 import type { Fields, Option } from "../config/options.ts";
 import type { Origin } from "../config/read.ts";
+import { printed } from "../config/printed.ts";
 import { hasReference } from "../config/reference.ts";
 import { type Configuration, type ConfigurationRequest, loadConfiguration } from "./configuration.ts";
 import { type ExitCode, exitCodes } from "./exit.ts";
@@ -93,12 +94,11 @@ function assignment(setting: Setting): string[] {
 
 /** As somebody would write it. */
 function plain({ option, value, origin }: Setting): unknown {
-  if (option.secret) return "(secret)";
   // References stay as they are written: what they bring may be a password inside an address.
-  if (hasReference(origin.written)) return origin.written;
+  if (option.secret || hasReference(origin.written)) return printed(option, origin.written);
   if (option.kind === "duration") return inUnits(value as number, durationUnits);
   if (option.kind === "size") return inUnits(value as number, sizeUnits);
-  return value;
+  return printed(option, value);
 }
 
 const durationUnits = [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1000], ["ms", 1]] as const;

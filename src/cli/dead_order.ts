@@ -7,7 +7,7 @@ import { checkedFilter, type DeadRequest, directoryOf, filterIn, sourceOf, throw
 import { withDirectory } from "./directory.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable, printableJson } from "./printable.ts";
-import { readLines, serverUrl, tell } from "./server.ts";
+import { placeOf, readLines, serverUrl, tell } from "./server.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface DeadOrder {
@@ -51,7 +51,7 @@ async function orderRunning(
   try {
     return JSON.parse(text);
   } catch {
-    const sentence = `Cannot tell ${where.href}: the answer is not from the management of sparkngin`;
+    const sentence = `Cannot tell ${placeOf(where)}: the answer is not from the management of sparkngin`;
     throw new CommandError(exitCodes.unreachable, sentence);
   }
 }

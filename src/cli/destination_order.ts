@@ -15,7 +15,7 @@ import type { DestinationRequest } from "./destination_list.ts";
 import { withDirectory } from "./directory.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable, printableJson } from "./printable.ts";
-import { serverUrl, tell } from "./server.ts";
+import { placeOf, serverUrl, tell } from "./server.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface NamedOrder {
@@ -50,7 +50,7 @@ async function orderRunning(
   try {
     return JSON.parse(text);
   } catch {
-    const sentence = `Cannot tell ${where.href}: the answer is not from the management of sparkngin`;
+    const sentence = `Cannot tell ${placeOf(where)}: the answer is not from the management of sparkngin`;
     throw new CommandError(exitCodes.unreachable, sentence);
   }
 }

@@ -2,7 +2,7 @@
 import type { ReloadFacts } from "../observe/status.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable, printableJson } from "./printable.ts";
-import { serverUrl, tell } from "./server.ts";
+import { placeOf, serverUrl, tell } from "./server.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface ReloadRequest {
@@ -23,7 +23,7 @@ export async function orderReload(terminal: Terminal, { url, json }: ReloadReque
   throw new CommandError(exitCodes.configuration, ["The configuration is kept as it was:", ...problems]);
 }
 
-function parsed(answer: string, { href }: URL): Pick<ReloadFacts, "ok" | "text"> {
+function parsed(answer: string, where: URL): Pick<ReloadFacts, "ok" | "text"> {
   try {
     const { ok, text } = JSON.parse(answer);
     if (typeof ok === "boolean" && typeof text === "string") return { ok, text };
@@ -32,6 +32,6 @@ function parsed(answer: string, { href }: URL): Pick<ReloadFacts, "ok" | "text">
   }
   throw new CommandError(
     exitCodes.unreachable,
-    `Cannot tell ${href}: the answer is not from the management of sparkngin`,
+    `Cannot tell ${placeOf(where)}: the answer is not from the management of sparkngin`,
   );
 }

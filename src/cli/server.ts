@@ -1,4 +1,5 @@
 /** [shell] Asking a running Sparkngin at its management address. */
+import { withoutLogin } from "../config/printed.ts";
 import { codeOf } from "../os/world.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 import { printable } from "./printable.ts";
@@ -21,9 +22,17 @@ export function intakeUrl({ env }: Terminal, named: string | undefined): URL {
 function pathOn(given: string, path: string, example: string): URL {
   const base = (given.includes("://") ? given : `http://${given}`).replace(/\/+$/, "");
   if (!/^https?:\/\//.test(base) || !URL.canParse(`${base}/${path}`)) {
-    throw new CommandError(exitCodes.usage, `Cannot use the address "${printable(given)}": write it like ${example}`);
+    throw new CommandError(
+      exitCodes.usage,
+      `Cannot use the address "${printable(withoutLogin(given))}": write it like ${example}`,
+    );
   }
   return new URL(`${base}/${path}`);
+}
+
+/** As it may be shown: without a login and a query. */
+export function placeOf({ origin, pathname }: URL): string {
+  return `${origin}${pathname}`;
 }
 
 /** The answer, when it is a 200; throws a `CommandError` when there is none. */
@@ -33,7 +42,7 @@ export async function ask(terminal: Terminal, url: URL, signal?: AbortSignal): P
   const text = await readAll(answer);
   if (answer.status === 401 || answer.status === 403) throw refusedKey(url, detailOf(text));
   const reason = printable(text.slice(0, 200).trim());
-  throw new CommandError(exitCodes.unreachable, `Cannot ask ${url.href}: it answered ${answer.status} ${reason}`);
+  throw new CommandError(exitCodes.unreachable, `Cannot ask ${placeOf(url)}: it answered ${answer.status} ${reason}`);
 }
 
 /** The answer to a POST of `json`, when it is a 200; what the server refuses with a reason becomes a `CommandError`. */
@@ -45,7 +54,7 @@ export async function tell(terminal: Terminal, url: URL, json: object, signal?: 
   if (answer.status === 401 || answer.status === 403) throw refusedKey(url, detail);
   if (detail !== undefined && answer.status < 500) throw new CommandError(exitCodes.usage, printable(detail));
   const reason = printable((detail ?? text).slice(0, 200).trim());
-  throw new CommandError(exitCodes.unreachable, `Cannot tell ${url.href}: it answered ${answer.status} ${reason}`);
+  throw new CommandError(exitCodes.unreachable, `Cannot tell ${placeOf(url)}: it answered ${answer.status} ${reason}`);
 }
 
 function refusedKey(url: URL, detail = "it refused"): CommandError {

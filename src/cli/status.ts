@@ -3,7 +3,7 @@ import type { DestinationStatus, Status } from "../observe/status.ts";
 import { inColumns } from "./columns.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable, printableJson } from "./printable.ts";
-import { ask, readAll, serverUrl } from "./server.ts";
+import { ask, placeOf, readAll, serverUrl } from "./server.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface StatusRequest {
@@ -24,7 +24,7 @@ export async function askStatus(terminal: Terminal, url: string | undefined, lim
   return parseStatus(text, where);
 }
 
-function parseStatus(text: string, { href }: URL): Status {
+function parseStatus(text: string, where: URL): Status {
   try {
     const status = JSON.parse(text) as Status;
     if (Array.isArray(status.destinations) && typeof status.log === "object") return status;
@@ -33,7 +33,7 @@ function parseStatus(text: string, { href }: URL): Status {
   }
   throw new CommandError(
     exitCodes.unreachable,
-    `Cannot ask ${href}: the answer is not from the management of sparkngin`,
+    `Cannot ask ${placeOf(where)}: the answer is not from the management of sparkngin`,
   );
 }
 

@@ -14,6 +14,8 @@ export interface Option<T> {
   readonly needed: boolean;
   /** Never printed. */
   readonly secret: boolean;
+  /** URLs of which only scheme, host and port are printed: what stands behind them may be a token. */
+  readonly secretPath: boolean;
   /** The same as JSON Schema, for editors. */
   readonly schema: Schema;
   /** From what TOML, the environment or a flag gave (the latter two give text). Throws a `TypeError` saying what was expected. */
@@ -152,6 +154,11 @@ export function secret<T>(inner: Option<T>): Option<T> {
   return { ...inner, secret: true };
 }
 
+/** The same, of one URL or several: no more of them is printed than where they lead. */
+export function secretPath<T>(inner: Option<T>): Option<T> {
+  return { ...inner, secretPath: true };
+}
+
 function option<T>(
   kind: string,
   help: string,
@@ -159,7 +166,7 @@ function option<T>(
   schema: Schema,
   read: (value: unknown) => T,
 ): Option<T> {
-  return { kind, help, fallback, needed: fallback === undefined, secret: false, schema, read };
+  return { kind, help, fallback, needed: fallback === undefined, secret: false, secretPath: false, schema, read };
 }
 
 /** Any value may be brought by a reference instead. */

@@ -22,6 +22,7 @@ import {
 import type { Path } from "./lines.ts";
 import { suggestion } from "./nearest.ts";
 import type { Fields, Option } from "./options.ts";
+import { printed, withoutLogin } from "./printed.ts";
 import { DeadReference, isTable, type Outside, resolveReferences } from "./reference.ts";
 
 export interface ConfigSources extends Outside {
@@ -31,9 +32,9 @@ export interface ConfigSources extends Outside {
   readonly flags: Readonly<Record<string, string | boolean>>;
   /** Every kind of destination with its options; those of kinds that the file does not use may be empty. */
   readonly kinds: Readonly<Record<string, Fields>>;
-  /** Whether a destination of this kind with these options may drop messages: nobody waits for it unless told to. */
   /** What is wrong with a destination's options together, as the end of a sentence that begins with its place. */
   readonly problemOf?: (kind: string, options: Readonly<Record<string, unknown>>) => string | undefined;
+  /** Whether a destination of this kind with these options may drop messages: nobody waits for it unless told to. */
   readonly isBestEffort?: (kind: string, options: Readonly<Record<string, unknown>>) => boolean;
 }
 
@@ -349,7 +350,9 @@ class ConfigReader {
     const { where, called } = this.origins["http.trusted_proxies"]!;
     for (const proxy of http.trusted_proxies ?? []) {
       if (isAddressOrNetwork(proxy)) continue;
-      this.problems.push(`${where}${called} has "${proxy}"; expected addresses, or IPv4 networks such as "10.0.0.0/8"`);
+      this.problems.push(
+        `${where}${called} has "${withoutLogin(proxy)}"; expected addresses, or IPv4 networks such as "10.0.0.0/8"`,
+      );
     }
   }
 
@@ -361,7 +364,9 @@ class ConfigReader {
         ? `; write "${new URL(origin).origin}"`
         : "";
       this.problems.push(
-        `${where}${called} has "${origin}"; expected origins as browsers send them, such as "https://www.example.com"${plain}`,
+        `${where}${called} has "${
+          withoutLogin(origin)
+        }"; expected origins as browsers send them, such as "https://www.example.com"${plain}`,
       );
     }
   }
@@ -404,7 +409,7 @@ function* zeromqProblems({ listen, connect, format, topic, ...more }: ZeromqEndp
   for (const text of written) {
     const endpoint = parseEndpoint(text);
     if (endpoint === undefined) {
-      yield `has "${text}"; expected addresses such as "127.0.0.1:7001" or "ipc:///run/in.sock"`;
+      yield `has "${withoutLogin(text)}"; expected addresses such as "127.0.0.1:7001" or "ipc:///run/in.sock"`;
     } else if (!more.insecure && !staysHere(endpoint)) {
       yield `has "${text}", which is beyond this machine, and knows neither keys nor encryption: ` +
         "write insecure = true in it if whoever reaches it may send messages; else use 127.0.0.1 or ipc://";
@@ -432,12 +437,10 @@ function ready(values: { name: string; kind: string }): Fields {
 function complaint(problem: unknown, option: Option<unknown>, written: unknown): string {
   if (problem instanceof DeadReference) return `cannot be filled in: ${problem.message}`;
   if (!(problem instanceof TypeError)) throw problem;
-  return `is ${option.secret ? "wrong" : shown(written)}; expected ${problem.message}`;
+  return `is ${option.secret ? "wrong" : shown(printed(option, written))}; expected ${problem.message}`;
 }
 
-/** Without the login that a URL may hold. */
 function shown(written: unknown): string {
-  const plain = typeof written === "number" ? String(written) : JSON.stringify(written);
-  const text = plain.replaceAll(/:\/\/[^"]*@/g, "://…@");
+  const text = withoutLogin(typeof written === "number" ? String(written) : JSON.stringify(written));
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -32,9 +32,9 @@ export function isTable(value: unknown): value is Record<string, unknown> {
 }
 
 function resolveText(text: string, outside: Outside): string {
-  return text.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, inner: string | undefined, end: string) => {
+  return text.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (_, inner: string | undefined, end: string) => {
     if (inner === undefined) return "${";
-    if (end === "") throw new DeadReference(`"${whole}" lacks its closing brace`);
+    if (end === "") throw new DeadReference(`a "\${" lacks its closing brace; write $\${ for a plain \${`);
     return target(inner, outside);
   });
 }

@@ -212,6 +212,25 @@ Deno.test("webhook: no redirect is followed, and the operator is told where it l
   assert.equal(elsewhere.connections, 0);
 });
 
+Deno.test("webhook: what a receiver repeats of the URL, the headers and the login is not shown", async () => {
+  await using receiver = await startReceiver();
+  const origin = new URL(receiver.url).origin;
+  const url = `${origin}/services/T0A1B2C3/hunter2%2Fhunter2?sig=hunter2-sig`;
+  const headers = { "X-Key": "hunter2-header" };
+  const echo = {
+    text:
+      "Cannot POST /services/T0A1B2C3/hunter2%2Fhunter2 hunter2/hunter2 hunter2-sig hunter2-header Bearer hunter2-token",
+  };
+  const answers = [{ status: 404 }, { status: 503 }, { status: 308, headers: { Location: `${url}&more=hunter2-sig` } }];
+  for (const answer of answers) {
+    receiver.answer = () => ({ ...echo, ...answer });
+    const said = await sendTo(receiver, messages(1), { url, headers, bearer: "hunter2-token" })
+      .then(({ trouble }) => trouble!, (problem: Error) => problem.message);
+    assert.ok(said.includes(`${origin} answers ${answer.status}`), said);
+    assert.ok(!/hunter2|T0A1B2C3/.test(said), said);
+  }
+});
+
 Deno.test("webhook: signatures of both secrets are over the time and the body as it was sent", async () => {
   await using receiver = await startReceiver();
   const secrets = { signature_secret: "new", signature_secret_previous: "old" };

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { renderConfig } from "../../src/cli/config_show.ts";
-import { optional, secret, text } from "../../src/config/options.ts";
+import { list, optional, secret, secretPath, text } from "../../src/config/options.ts";
 import { readConfig } from "../../src/config/read.ts";
 import { realWorld } from "../../src/os/deno.ts";
 import { sparkngin } from "./terminal.ts";
 
-const kinds = { web: { url: text("where"), password: secret(optional(text("of the user"))) } };
+const kinds = {
+  web: { url: text("where"), password: secret(optional(text("of the user"))) },
+  hook: { url: secretPath(text("where")) },
+  nodes: { nodes: secretPath(list("where")) },
+};
 
 function rendered(file: string, env: Record<string, string> = {}): string {
   const reading = readConfig({
@@ -49,6 +53,26 @@ Deno.test("config never prints a secret, nor what a reference brought", () => {
   assert.ok(!/hunter/.test(text));
   assert.match(text, /^password = "\(secret\)" +# sparkngin.toml:9$/m);
   assert.match(text, /^url = "http:\/\/u:\$\{PASSWORD\}@h\/" +# sparkngin.toml:8$/m);
+});
+
+Deno.test("config prints where a URL leads, and neither its path nor its query: both may hold tokens", () => {
+  const hook = (url: string) =>
+    rendered(`[[destination]]\nname = "a"\nkind = "hook"\nurl = "${url}"\n`, { HOST: "h", REST: "hunter2" });
+  const cases: [string, string][] = [
+    ["https://hooks.example.com/services/T0/hunter2", "https://hooks.example.com/(secret)"],
+    ["https://h:8443?sig=hunter2", "https://h:8443/(secret)"],
+    ["https://h/", "https://h/"],
+    ["https://h", "https://h"],
+    ["https://${HOST}/in/hunter2", "https://${HOST}/(secret)"],
+    ["https://${HOST}/${REST}", "https://${HOST}/${REST}"],
+    ["${HOST}", "${HOST}"],
+  ];
+  for (const [written, shown] of cases) {
+    assert.ok(hook(written).includes(`\nurl = ${JSON.stringify(shown)} `), hook(written));
+  }
+
+  const nodes = rendered('[[destination]]\nname = "a"\nkind = "nodes"\nnodes = ["https://a/hunter2", "https://b"]\n');
+  assert.match(nodes, /^nodes = \["https:\/\/a\/\(secret\)", "https:\/\/b"\] /m);
 });
 
 Deno.test("what config prints can be read back to the same, but for secrets", () => {

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import type { Config } from "../../src/config/keys.ts";
-import { duration, type Fields, list, optional, secret, text, whole } from "../../src/config/options.ts";
+import {
+  checked,
+  duration,
+  type Fields,
+  list,
+  optional,
+  secret,
+  secretPath,
+  text,
+  whole,
+} from "../../src/config/options.ts";
 import { type ConfigSources, kindsIn, type Origins, readConfig } from "../../src/config/read.ts";
 
 const kinds: Record<string, Fields> = {
@@ -414,7 +424,7 @@ Deno.test("a reference that leads nowhere is refused", () => {
     ["${NOBODY}", "the environment has no variable NOBODY"],
     ["${file:/nowhere}", 'the file "/nowhere" cannot be read: no such file: /nowhere'],
     ["${a b}", '"${a b}" is none of ${NAME}, ${file:/path} and ${cred:NAME}; write $${ for a plain ${'],
-    ["x ${NOBODY", '"${NOBODY" lacks its closing brace'],
+    ["x ${NOBODY", 'a "${" lacks its closing brace; write $${ for a plain ${'],
   ];
   for (const [written, why] of expected) {
     refused(`${bus}password = "${written}"`, `Cannot read sparkngin.toml: line 5: ${password}: ${why}`);
@@ -434,6 +444,21 @@ Deno.test("the login in a URL that is refused is not shown", () => {
     'Cannot read sparkngin.toml: line 2: "listen" in [http] is "http://…@host:1"; ' +
       'expected an address and port such as "127.0.0.1:8080" or "[::1]:8080"',
   );
+});
+
+Deno.test("the path of a URL that is refused is not shown, nor a login without a scheme", () => {
+  const url = checked(text("where"), () => {
+    throw new TypeError("a URL");
+  });
+  const kinds = { hook: { url: secretPath(url) } };
+  const found = problems(
+    '[http]\ntrusted_proxies = ["me:hunter2@host"]\ncors_origins = ["http://me:hunter2@host"]\n' +
+      '[[destination]]\nname = "h"\nkind = "hook"\nurl = "htps://hooks.example.com/T0/hunter2?k=hunter2"\n',
+    { kinds },
+  );
+  assert.equal(found.length, 3);
+  assert.match(found.join("\n"), /is "htps:\/\/hooks\.example\.com\/\(secret\)"; expected a URL/);
+  assert.ok(!found.join("\n").includes("hunter2"), found.join("\n"));
 });
 
 Deno.test("all problems are told at once", () => {

@@ -35,6 +35,11 @@ password = "\${file:password}"
 timeout = "1s"
 
 [[destination]]
+name = "hook"
+kind = "webhook"
+url = "http://${broker}/${canary("path-of-url")}/in?sig=${canary("query-of-url")}"
+
+[[destination]]
 name = "out"
 kind = "file"
 `;
@@ -77,7 +82,7 @@ Deno.test("M8.1 no secret and no payload is in what run logs, nor in what comman
   await arrived(`${dir.path}/data/out`, "t");
   await eventually("trouble with all brokers", () => {
     const told = new Set(node.log().filter(({ level }) => level !== "info").map(({ destination }) => destination));
-    return ["bus", "bus2", "bus3"].every((name) => told.has(name));
+    return ["bus", "bus2", "bus3", "hook"].every((name) => told.has(name));
   });
   const url = ["--url", `http://${node.management}`];
   const said: Record<string, string> = {};
@@ -95,6 +100,10 @@ Deno.test("M8.1 no secret and no payload is in what run logs, nor in what comman
       ["log", "verify", "data"],
       ["send", "--url", node.http, "--topic", "a/b", "password"],
       ["run", "--http-listen", "8080"],
+      ["status", "--url", `http://me:${canary("login")}@${node.http}`],
+      ["reload", "--url", `http://me:${canary("login")}@${node.http}`],
+      ["status", "--url", `ftp://me:${canary("login")}@${node.http}`],
+      ["send", "--url", `http://me:${canary("login")}@${node.management}`, "--topic", "t", "password"],
     ]
   ) {
     const { stdout, stderr } = await runCommand(args, setup);
