@@ -75,11 +75,12 @@ export function schemeOf({ tls_cert }: Config["http"]): "http" | "https" {
   return tls_cert === "" ? "http" : "https";
 }
 
-async function describe({ name, kind, required, filter, options }: Destination): Promise<string> {
+async function describe({ name, kind, required, filter, sample, options }: Destination): Promise<string> {
   const { default: adaptor } = await adaptors[kind]!();
   const which = filter
     ? Object.entries(filter).map(([field, pattern]) => `${field} ${pattern}`).join(", ")
     : "everything";
   const words = [kind, adaptor.promise(options), required ? "required" : "not required", which];
+  if (sample < 1) words.push(`a share of ${sample} of that`);
   return `delivers to "${name}": ${words.join("; ")}`;
 }

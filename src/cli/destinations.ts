@@ -149,8 +149,8 @@ export function placedInOrder(config: Config): Placed[] {
 
 /** What intake has to know of them. */
 export function receiversOf(placed: readonly Placed[]): Promise<IntakeSettings["destinations"]> {
-  return Promise.all(placed.map(async ({ number, destination: { name, kind, required, filter, options } }) => {
+  return Promise.all(placed.map(async ({ number, destination: { name, kind, required, filter, sample, options } }) => {
     const { promise } = (await adaptors[kind]!()).default;
-    return { number, name, kind, required, filter, confirms: promise(options) === "confirmed" };
+    return { number, name, kind, required, filter, sample, confirms: promise(options) === "confirmed" };
   }));
 }

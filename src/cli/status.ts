@@ -64,6 +64,7 @@ function troubles(destination: DestinationStatus): string[] {
   const { name, tries, last_error, conserved, start, position } = destination;
   const lines: string[] = [];
   if (last_error) lines.push(`${name}: ${last_error}${tries > 0 ? ` (tried ${tries} times)` : ""}`);
+  if (destination.sampled > 0) lines.push(`${name}: ${destination.sampled} messages left out by sample`);
   for (const verdict of ["skipped", "expired", "overwritten", "damaged"] as const) {
     if (destination[verdict] > 0) lines.push(`${name}: ${destination[verdict]} messages ${verdict}`);
   }

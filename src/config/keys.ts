@@ -15,6 +15,7 @@ import {
   type Options,
   type Shape,
   shaped,
+  share,
   size,
   table,
   text,
@@ -214,6 +215,10 @@ export const destinationKeys = {
   ),
   from: shaped('where a new destination starts: "now", "oldest" or a position', startingPoint, "now"),
   filter: table('which messages it gets, by topic, env, level and type, e.g. { topic = "web.*" }'),
+  sample: share(
+    "which share of those it gets, e.g. 0.1 for a tenth; decided by the message's id, so always the same way for the same message",
+    1,
+  ),
   format: checked(
     text(
       'how a message is written: "json", "json-v2", "plain \' \'" with a delimiter, "binary", "raw" or "cloudevents"',

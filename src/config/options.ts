@@ -72,6 +72,16 @@ export function whole(help: string, fallback?: number, least = 0, most = Number.
   });
 }
 
+/** Of a whole: 0.1 is a tenth. More than nothing. */
+export function share(help: string, fallback?: number): Option<number> {
+  const schema = orReference({ type: "number", exclusiveMinimum: 0, maximum: 1 });
+  return option("share", help, fallback, schema, (value) => {
+    const number = typeof value === "string" && /^\d*\.?\d+$/.test(value) ? Number(value) : value;
+    if (typeof number === "number" && number > 0 && number <= 1) return number;
+    throw new TypeError("a share such as 0.1: more than 0, and 1 at most");
+  });
+}
+
 export function flag(help: string, fallback = false): Option<boolean> {
   return option("true or false", help, fallback, orReference({ type: "boolean" }), (value) => {
     if (value === true || value === "true") return true;

@@ -20,6 +20,8 @@ export interface Selection {
 export interface Selector {
   readonly node: string;
   readonly wants: (message: Message) => boolean;
+  /** Of those that are wanted, by their ids; all of them where this is left out. */
+  readonly samples?: ((id: string) => boolean) | undefined;
   readonly format: (message: Message, id: string) => Uint8Array;
 }
 
@@ -95,13 +97,12 @@ class Selecting implements Selection {
   }
 
   #message(entry: Entry, index: number, message: Message): void {
-    if (!this.#selector.wants(message)) {
-      this.verdicts.filtered++;
-      return;
-    }
+    const { wants, samples, node, format } = this.#selector;
+    if (!wants(message)) return void this.verdicts.filtered++;
     const position = entry.position + index as Position;
-    const id = message.id ?? `${this.#selector.node}-${entry.epoch}-${position}`;
-    this.batch.push({ id, position, message, body: this.#selector.format(message, id) });
+    const id = message.id ?? `${node}-${entry.epoch}-${position}`;
+    if (samples?.(id) === false) return void this.verdicts.sampled++;
+    this.batch.push({ id, position, message, body: format(message, id) });
   }
 
   #giveUp(upTo: Position, verdict: Verdict, why: string): void {

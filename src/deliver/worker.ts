@@ -8,6 +8,7 @@ import type { Destination } from "../config/keys.ts";
 import { Budget, FollowingWatermark, openCursor, type Position, SegmentReader, Tail, Timeline } from "../log/mod.ts";
 import { filterOf } from "../message/filter.ts";
 import { formatter } from "../message/format.ts";
+import { sampleOf } from "../message/sample.ts";
 import { type DestinationCells, destinationStates, Table } from "../observe/table.ts";
 import { realWorld } from "../os/deno.ts";
 import type { World } from "../os/world.ts";
@@ -83,6 +84,7 @@ async function work(job: DestinationJob): Promise<void> {
     selector: {
       node,
       wants: filterOf(destination.filter ?? {}),
+      samples: sampleOf(destination.sample),
       format: formatter(destination.format, destination.fields),
     },
     limit: { count: destination.batch, bytes: destination.batch_bytes },

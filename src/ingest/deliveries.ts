@@ -4,7 +4,8 @@
  */
 import type { Position } from "../log/mod.ts";
 import { filterOf } from "../message/filter.ts";
-import type { Fields, Message } from "../message/message.ts";
+import type { Message } from "../message/message.ts";
+import { sampleOf } from "../message/sample.ts";
 import type { Clock } from "../os/world.ts";
 import type { Ack } from "./ack.ts";
 import { badMessage, type Problem, quoted } from "./problem.ts";
@@ -18,6 +19,13 @@ export interface Receiver {
   /** It knows that the other side has a message, rather than having handed it over. */
   readonly confirms: boolean;
   readonly filter: Readonly<Record<string, string>> | undefined;
+  /** Of what passes its filter, the share it takes. */
+  readonly sample: number;
+}
+/** A message that is about to be stored, and the id it will have. */
+export interface Coming {
+  readonly id: string;
+  readonly message: Message;
 }
 /** What a destination says while somebody waits for it. */
 export type DeliveryNews =
@@ -53,6 +61,7 @@ export interface DeliveriesParts {
 interface Awaited {
   readonly receiver: Receiver;
   readonly wants: (message: Message) => boolean;
+  readonly samples: ((id: string) => boolean) | undefined;
   waits: Wait[];
 }
 
@@ -73,7 +82,8 @@ export class Deliveries {
     this.#awaited = new Map(receivers.map((receiver) => {
       const same = before.get(receiver.number);
       const waits = same?.receiver.name === receiver.name ? same.waits : [];
-      return [receiver.number, { receiver, wants: filterOf(receiver.filter ?? {}), waits }];
+      const { number, filter = {}, sample } = receiver;
+      return [number, { receiver, wants: filterOf(filter), samples: sampleOf(sample), waits }];
     }));
     const gone = [...before].filter(([number, { waits }]) => this.#awaited.get(number)?.waits !== waits);
     for (const [, { waits }] of gone) this.#giveUp(waits);
@@ -83,24 +93,25 @@ export class Deliveries {
     for (const wait of waits) this.#settle(wait, { kind: "late" });
   }
 
-  /** Who has to confirm messages with these fields, by number; a problem when the wish cannot be met. */
-  whoFor(ack: Ack & { readonly level: "delivered" }, messages: readonly Fields[]): number[] | Problem {
+  /** Who has to confirm these messages, by number; a problem when the wish cannot be met. */
+  whoFor(ack: Ack & { readonly level: "delivered" }, messages: readonly Coming[]): number[] | Problem {
     if (ack.name !== undefined) return this.#named(ack.name, messages);
     const numbers = [...this.#awaited.values()]
       .filter(({ receiver }) => receiver.required && receiver.confirms)
-      .filter(({ wants }) => messages.some((message) => wants(message as Message)))
+      .filter((awaited) => messages.some((coming) => whyNot(awaited, coming) === undefined))
       .map(({ receiver }) => receiver.number);
     return numbers.length > 0 ? numbers : badMessage("ack", "No required destination confirms these messages");
   }
 
-  #named(name: string, messages: readonly Fields[]): number[] | Problem {
+  #named(name: string, messages: readonly Coming[]): number[] | Problem {
     const named = [...this.#awaited.values()].find(({ receiver }) => receiver.name === name);
     if (named === undefined) return badMessage("ack", `There is no destination ${quoted(name)}`);
-    const { receiver, wants } = named;
+    const { receiver } = named;
     if (!receiver.confirms) return badMessage("ack", `Destination ${quoted(name)} does not confirm what it takes`);
-    const stray = messages.findIndex((message) => !wants(message as Message));
+    const stray = messages.findIndex((coming) => whyNot(named, coming) !== undefined);
     if (stray < 0) return [receiver.number];
-    return badMessage("ack", `Destination ${quoted(name)} does not take this message: see its filter`, stray + 1);
+    const why = whyNot(named, messages[stray]!);
+    return badMessage("ack", `Destination ${quoted(name)} does not take this message: see its ${why}`, stray + 1);
   }
 
   /** Called with the append, before the commit: so nothing a destination says of these messages is missed. */
@@ -164,4 +175,10 @@ export class Deliveries {
   #tell(number: number): void {
     this.#parts.setWaiters(number, this.#awaited.get(number)?.waits.length ?? 0);
   }
+}
+
+/** What keeps a message from a destination, if anything does. */
+function whyNot({ wants, samples }: Awaited, { id, message }: Coming): "filter" | "sample" | undefined {
+  if (!wants(message)) return "filter";
+  return samples?.(id) === false ? "sample" : undefined;
 }

@@ -1,12 +1,11 @@
 /** From messages to the log and back to the sender: appends, waits for the commit, answers, counts. */
 import { LogExhausted, LogFull, LogStopped, type LogWriter, type Position } from "../log/mod.ts";
-import type { Message } from "../message/message.ts";
 import { decodeEntry, type EntryWriter } from "../message/wire.ts";
 import type { NodeCell, Table } from "../observe/table.ts";
 import type { Clock } from "../os/world.ts";
 import type { Ack } from "./ack.ts";
 import type { BadRows } from "./bad_rows.ts";
-import type { Deliveries, Outcome } from "./deliveries.ts";
+import type { Coming, Deliveries, Outcome } from "./deliveries.ts";
 import type { RequestIds } from "./known_ids.ts";
 import { accepted, type Answer, pixel, receipt, storedHeaders, withHeaders } from "./http.ts";
 import { type Problem, problemAnswer, type ProblemCode, quoted } from "./problem.ts";
@@ -76,7 +75,7 @@ export class Intake {
     // As many as it holds came before.
     if (count === 0) return this.#known({ ...asked, notes });
     if (bytes.length > entryBytesMax) return this.refuse(tooLong, wish);
-    const who = ack.level === "delivered" ? deliveries.whoFor(ack, awaited(bytes, asked)) : undefined;
+    const who = ack.level === "delivered" ? deliveries.whoFor(ack, this.#coming(bytes, asked)) : undefined;
     if (who !== undefined && "code" in who) return this.refuse(who, wish);
     const isPlain = wish === "pixel" || (wish === "nothing" && ack.level === "disk" && notes === undefined);
     const before = asked.ids?.repeated ? asked.ids.before() : undefined;
@@ -212,6 +211,17 @@ export class Intake {
     return accepted;
   }
 
+  /** What a destination is asked to confirm, in an entry that is stored next. By its name: bad rows go where they can. */
+  #coming(entry: Uint8Array, { ack, badRows }: Asked): Coming[] {
+    const { log, node } = this.#parts;
+    const epoch = this.#parts.epoch();
+    const coming = decodeEntry(entry).map((message, i) => {
+      return { message, id: message.id ?? `${node}-${epoch}-${log.next + i}` };
+    });
+    const all = badRows === undefined || ack.level !== "delivered" || ack.name === undefined;
+    return all ? coming : coming.filter(({ message }) => !badRows.made(message));
+  }
+
   #unavailable(problem: Problem, requests: number, wish: Wish): Answer {
     this.#parts.table.add("requests", requests);
     this.#parts.table.add("unavailable", requests);
@@ -244,13 +254,6 @@ interface Notes {
 function notesOf({ ids, badRows }: Asked): Notes | undefined {
   if (badRows === undefined && !ids?.repeated) return undefined;
   return { ...(ids?.repeated && { repeated: ids.repeated }), ...(badRows && { diverted: badRows.count }) };
-}
-
-/** What a destination is asked to confirm by its name: bad rows go where they can. */
-function awaited(entry: Uint8Array, { ack, badRows }: Asked): Message[] {
-  const messages = decodeEntry(entry);
-  const all = badRows === undefined || ack.level !== "delivered" || ack.name === undefined;
-  return all ? messages : messages.filter((message) => !badRows.made(message));
 }
 
 async function failureOf(wait: Promise<void> | undefined): Promise<{ readonly problem: unknown } | undefined> {

@@ -28,6 +28,8 @@ export interface Gap {
 export interface LogWriter {
   /** Takes an entry into the next commit; throws `LogFull` or `LogStopped`. Order is the order of the calls. The bytes are copied. */
   append(bytes: Uint8Array, count: number): Position;
+  /** Where the next entry would begin. */
+  readonly next: Position;
   /** Resolves once everything appended so far would survive a power cut; the same promise for all of one commit. */
   durable(): Promise<void>;
   /** Resolves when the log works: by a commit of the last ten seconds, else by an empty one. Rejects when a request would be refused. */

@@ -185,6 +185,10 @@ export class SegmentWriter implements LogWriter {
     this.#tryMark(this.#marked);
   }
 
+  get next(): Position {
+    return this.#next;
+  }
+
   append(bytes: Uint8Array, count: number, flags = 0): Position {
     if (this.#state !== "ready" || this.#closing) throw this.#refusal();
     if (bytes.length > entryBytesMax) {

@@ -20,6 +20,9 @@ export class MemoryLog implements LogWriter {
     this.#appended();
     return this.#position - count as Position;
   }
+  get next(): Position {
+    return this.#position as Position;
+  }
   durable(): Promise<void> {
     return this.#commit.promise;
   }

@@ -32,6 +32,19 @@ Deno.test("check names the file, and what each destination gets", async () => {
   assert.match(out, /delivers to "disk": file; confirmed; required; topic web\.\*/);
 });
 
+Deno.test("M4.16 check says which share of the messages a destination gets, and refuses what is none", async () => {
+  const config = (sample: string) => ({
+    "/s.toml": `[[destination]]\nname = "a"\nkind = "file"\nsample = ${sample}\n`,
+  });
+  const { out } = await sparkngin(["check", "--config", "/s.toml"], { files: config("0.1") });
+  assert.match(out, /delivers to "a": file; confirmed; required; everything; a share of 0\.1 of that/);
+  for (const bad of ["0", "1.5", "-1", '"a tenth"', "nan"]) {
+    const { code, err } = await sparkngin(["check", "--config", "/s.toml"], { files: config(bad) });
+    assert.equal(code, exitCodes.configuration);
+    assert.match(err, /line 4: "sample" in \[\[destination\]\] "a" is .*; expected a share such as 0\.1: more than 0/);
+  }
+});
+
 Deno.test("M8.1 check tells every problem on standard error and exits with 78", async () => {
   const files = { "./sparkngin.toml": '[http]\nlisen = 3\n[[destination]]\nname = "a"\nkind = "fiel"\n' };
   assert.deepEqual(await sparkngin(["check"], { files }), {

@@ -47,3 +47,14 @@ Deno.test("a gap that reaches back before the cursor counts from the cursor", ()
   const gap = { position: 0 as Position, count: 10, why: "damaged" as const };
   assert.equal(select([gap], { from: 8 as Position }, selector).verdicts.damaged, 2);
 });
+
+Deno.test("M4.16 the filter comes first, then the sample, by the id that goes out; each verdict is counted", () => {
+  const items = [entry(0, "a", "debug", "id:mine", "b", "debug")];
+  const seen: string[] = [];
+  const samples = (id: string) => seen.push(id) > 0 && id !== "mine";
+  const wants = ({ data }: { data: Uint8Array }) => textOf(data) !== "debug";
+  const { batch, verdicts, end } = select(items, { from: 0 as Position }, { ...selector, wants, samples });
+  assert.deepEqual([batch.map(({ body }) => textOf(body)), end], [["a", "b"], 5]);
+  assert.deepEqual([verdicts.filtered, verdicts.sampled], [2, 1]);
+  assert.deepEqual(seen, ["9f3c01aa27de4410-3-0", "mine", "9f3c01aa27de4410-3-3"]);
+});

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import type { Position } from "../../src/log/mod.ts";
+import { sampleOf } from "../../src/message/sample.ts";
 import type { Answer } from "../../src/ingest/http.ts";
 import { openNode, problemIn, request } from "./fakes.ts";
 
-const bus = { name: "bus", required: true, confirms: true, filter: undefined };
-const web = { name: "web", required: true, confirms: true, filter: { topic: "web.*" } };
-const udp = { name: "udp", required: false, confirms: false, filter: undefined };
+const bus = { name: "bus", required: true, confirms: true, filter: undefined, sample: 1 };
+const web = { name: "web", required: true, confirms: true, filter: { topic: "web.*" }, sample: 1 };
+const udp = { name: "udp", required: false, confirms: false, filter: undefined, sample: 1 };
 const all = { ack: ["memory", "disk", "delivered"] };
 const at = (position: number) => position as Position;
 
@@ -82,4 +83,50 @@ Deno.test("P20 a stop keeps nobody waiting for a delivery", async () => {
   log.commit();
   deliveries.stop();
   assert.equal((await answer).status, 202);
+});
+
+Deno.test("M1.8 M4.16 delivered:NAME of a message that the destination's sample leaves out is a 400 that says so; of another it waits", async () => {
+  const { ask, handle, log, deliveries } = openNode(all, [{ ...web, sample: 0.5 }, bus]);
+  const takes = sampleOf(0.5)!;
+  const answers: [boolean, number, string][] = [];
+  for (const id of Array.from({ length: 12 }, (_, i) => `order-${i}`)) {
+    const asked = request(`/log?topic=web.a&id=${id}&ack=delivered:web`);
+    const answer = Promise.resolve(handle(asked));
+    log.commit();
+    deliveries.hear(0, { kind: "reached", position: log.next });
+    const { status, body } = await answer;
+    answers.push([takes(id), status, status === 400 ? String(JSON.parse(body as string).detail) : ""]);
+  }
+  const left = 'Destination "web" does not take this message: see its sample';
+  for (const [takes, status, detail] of answers) assert.deepEqual([status, detail], takes ? [204, ""] : [400, left]);
+  assert.deepEqual(new Set(answers.map(([takes]) => takes)).size, 2);
+  const filtered = problemIn(await ask("/log?topic=t&ack=delivered:web"));
+  assert.match(String(filtered.detail), /see its filter/);
+});
+
+Deno.test("M1.8 M4.16 an id that is still to be made decides, too: what was said holds of what was stored", async () => {
+  const { handle, log, deliveries } = openNode(all, [{ ...bus, sample: 0.5 }]);
+  const takes = sampleOf(0.5)!;
+  let stored = 0;
+  for (let i = 0; i < 30; i++) {
+    const before = log.next;
+    // What is refused is not stored, so the next one would have the same id: one in between moves on.
+    void handle(request("/log?topic=t"));
+    const id = `9f3c01aa27de4410-3-${before + 1}`;
+    const answer = Promise.resolve(handle(request("/log?topic=t&ack=delivered:bus")));
+    log.commit();
+    deliveries.hear(0, { kind: "reached", position: log.next });
+    assert.equal((await answer).status, takes(id) ? 204 : 400, id);
+    stored += takes(id) ? 1 : 0;
+  }
+  assert.ok(stored > 0 && stored < 30);
+});
+
+Deno.test("M1.8 M4.16 delivered waits for no destination whose sample leaves all of a request out", async () => {
+  const takes = sampleOf(0.5)!;
+  const id = Array.from({ length: 20 }, (_, i) => `order-${i}`).find((one) => !takes(one))!;
+  const { ask, table } = openNode(all, [{ ...bus, sample: 0.5 }]);
+  const answer = await ask(`/log?topic=t&id=${id}&ack=delivered`);
+  assert.deepEqual([answer.status, problemIn(answer).field], [400, "ack"]);
+  assert.equal(table.destination(0).get("waiters"), 0);
 });

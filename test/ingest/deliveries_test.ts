@@ -7,7 +7,7 @@ const at = (position: number) => position as Position;
 
 Deno.test("M3.2 who waits for messages that an operator skips is not told that they were delivered", async () => {
   const clock = new SimClock();
-  const receivers = [{ number: 0, name: "bus", required: true, confirms: true, filter: undefined }];
+  const receivers = [{ number: 0, name: "bus", required: true, confirms: true, filter: undefined, sample: 1 }];
   const deliveries = new Deliveries({ clock, setWaiters: () => {} });
   deliveries.configure(receivers, 1000);
   const [before, across, behind] = [
@@ -33,7 +33,7 @@ Deno.test("M8.1 who waits for a destination that a reload takes away is told tha
   const waiters: number[] = [];
   const deliveries = new Deliveries({ clock, setWaiters: (number, count) => waiters[number] = count });
   const [bus, out] = ["bus", "out"].map((name, number) => {
-    return { number, name, required: true, confirms: true, filter: undefined };
+    return { number, name, required: true, confirms: true, filter: undefined, sample: 1 };
   });
   deliveries.configure([bus!, out!], 1000);
   const [gone, stays] = [deliveries.wait([0, 1], at(0), 1), deliveries.wait([1], at(1), 1)];
@@ -48,7 +48,7 @@ Deno.test("M8.1 who waits for a destination that a reload takes away is told tha
 Deno.test("M8.1 another destination under the number of one that went is not taken for it", async () => {
   const clock = new SimClock();
   const deliveries = new Deliveries({ clock, setWaiters: () => {} });
-  const named = (name: string) => [{ number: 0, name, required: true, confirms: true, filter: undefined }];
+  const named = (name: string) => [{ number: 0, name, required: true, confirms: true, filter: undefined, sample: 1 }];
   deliveries.configure(named("bus"), 1000);
   const gone = deliveries.wait([0], at(0), 1);
   deliveries.configure(named("other"), 1000);

@@ -34,6 +34,9 @@ export class FakeLog implements LogWriter {
     this.position += count;
     return (this.position - count) as Position;
   }
+  get next(): Position {
+    return this.position as Position;
+  }
   durable(): Promise<void> {
     this.#commit ??= Promise.withResolvers<void>();
     return this.#commit.promise;

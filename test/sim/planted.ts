@@ -185,6 +185,12 @@ export const planted: readonly Planted[] = [
       "    this.verdicts.filtered -= this.end - entry.position;\n    for (let i = 0; i < upTo - entry.position; i++)",
   },
   {
+    name: "a sample judges by chance",
+    file: "src/deliver/select.ts",
+    find: "    if (samples?.(id) === false)",
+    replace: "    if (samples && Math.random() < 0.5)",
+  },
+  {
     name: "a full disk is taken for a commit",
     file: "src/log/writer.ts",
     find: "      if (isNoSpace(problem)) return this.#becomeFull(problem);\n      this.#secondTry",

@@ -32,6 +32,7 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
   const starving = seed % 7 === 0 ? chanceOf(seed ^ 0xf11e) : undefined;
   const undertaker = seed % 6 === 0 ? chanceOf(seed ^ 0xdead) : undefined;
   const optional = seed % 9 === 0 ? { name: "two", bytes: 70_000 } : undefined;
+  const sampled = seed % 10 === 3 ? { name: "one", share: 0.5 } : undefined;
   const setupFor = (world: World): Setup => ({ ...common, world, reports: [] });
   const lives = 1 + Math.floor(chance() * 4);
   const common = {
@@ -42,6 +43,7 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
     operator,
     undertaker,
     optional,
+    sampled,
     lives: lives + 1,
   };
   for (let i = 0; i < lives; i++) {

@@ -24,6 +24,7 @@ import { DeadLetters } from "../../src/deliver/dead_letters.ts";
 import type { DeadLetter } from "../../src/deliver/letter.ts";
 import { Letterbox } from "../../src/deliver/letterbox.ts";
 import { Pump } from "../../src/deliver/pump.ts";
+import { sampleOf } from "../../src/message/sample.ts";
 import { encodeEntry } from "../../src/message/wire.ts";
 import type { World } from "../../src/os/world.ts";
 import type { SimWorld } from "./world.ts";
@@ -157,6 +158,13 @@ export interface Setup {
   readonly lives: number;
   /** One that is not required, and may have so much of the log before it. */
   readonly optional?: { readonly name: string; readonly bytes: number } | undefined;
+  /** One that gets a share of the messages only. Each has its key for an id then. */
+  readonly sampled?: { readonly name: string; readonly share: number } | undefined;
+}
+
+/** Whether a destination's sample takes a message, by its id. */
+function samplesOf({ sampled }: Setup, name: string): ((id: string) => boolean) | undefined {
+  return sampled?.name === name ? sampleOf(sampled.share) : undefined;
 }
 
 /** One life of the program, until the power goes or `stop` is called. */
@@ -214,7 +222,7 @@ export class Node {
       openReader: () => new SegmentReader(world, dir, node, cursor.position, this.mark),
       cursor,
       mark: this.mark,
-      selector: { node, wants: () => true, format: (message) => message.data },
+      selector: { node, wants: () => true, samples: samplesOf(this.#setup, name), format: (message) => message.data },
       limit: { count: 20, bytes: 100_000 },
       lingerMs: () => 5,
       deadlineMs: 5000,
@@ -312,7 +320,10 @@ export async function client(number: number, node: Node, setup: Setup, messages:
     const batch = Array.from({ length: count }, () => newMessage(number, model, world.random));
     const bytes = encodeEntry(
       { timestamp: world.clock.now(), shared: { topic: `t${number}` } },
-      batch.map(({ key, data }) => ({ fields: { key }, data: new TextEncoder().encode(data), dataIsJson: false })),
+      batch.map(({ key, data }) => {
+        const fields = { key, ...(setup.sampled && { id: key }) };
+        return { fields, data: new TextEncoder().encode(data), dataIsJson: false };
+      }),
     );
     try {
       node.writer.append(bytes, count);
@@ -351,7 +362,11 @@ export function check(model: Model, node: Node, setup: Setup): void {
     const letters = deadOf(setup, name, node);
     const dead = new Set(letters.map(({ message }) => message.key!));
     const optional = name === setup.optional?.name;
-    const missing = [...model.accepted].filter((key) =>
+    const takes = samplesOf(setup, name) ?? (() => true);
+    for (const key of received.seen) {
+      if (!takes(key)) model.violate(`M4.16 ${name} got ${key}, which its sample leaves out`);
+    }
+    const missing = [...model.accepted].filter(takes).filter((key) =>
       !received.seen.has(key) && !dead.has(key) && !received.purged.has(key)
     );
     const owed = optional ? missing.filter((key) => key === newest) : missing;
