@@ -92,8 +92,17 @@ export function removeLeftovers(files: Files, logDir: string, endings: readonly 
 
 /** A number in a small text file; 0 when there is none, or it is damaged. */
 export function readNumber(files: Files, path: string): number {
+  return numberIn(files, path) ?? 0;
+}
+
+/** Whether the file is there and holds no number. */
+export function isDamagedNumber(files: Files, path: string): boolean {
+  return files.exists(path) && numberIn(files, path) === undefined;
+}
+
+function numberIn(files: Files, path: string): number | undefined {
   const text = readLine(files, path) ?? "";
-  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 export function writeNumber(files: Files, path: string, value: number): void {

@@ -4,7 +4,7 @@
  */
 import { type Files, join, type World } from "../os/world.ts";
 import { seenByCursors } from "./cursor.ts";
-import { readNumber, removeLeftovers } from "./directory.ts";
+import { isDamagedNumber, readNumber, removeLeftovers } from "./directory.ts";
 import { type CommitHeader, firstCommitAt, payloadBytesMax, readRecords, type Seal } from "./format.ts";
 import { type Head, headsOf, inOrder, lastSequence, nameRightly, refuseForeign, withSegment } from "./heads.ts";
 import type { Mark } from "./mark.ts";
@@ -121,7 +121,7 @@ class Start {
 
   #missingSegments(heads: readonly Head[]): void {
     const [first, ids] = [heads[0], new Set(heads.map(({ id }) => id))];
-    if (first && this.low === 0 && this.#files.exists(join(this.#dir, "low"))) {
+    if (first && isDamagedNumber(this.#files, join(this.#dir, "low"))) {
       this.notes.push(`file "low" is damaged: it cannot be told whether messages before ${first.base} are missing`);
     } else if (first) {
       this.missing(this.low, first.base, "the oldest segments are missing");

@@ -5,7 +5,7 @@
 import { crc32 } from "node:zlib";
 import { type Files, join, readWhole, replaceFile, type World } from "../os/world.ts";
 import { type CursorState, openCursor } from "./cursor.ts";
-import { keepNode, nodeInFile, readNumber, writeNumber } from "./directory.ts";
+import { isDamagedNumber, keepNode, nodeInFile, readNumber, writeNumber } from "./directory.ts";
 import { firstCommitAt, hexOf } from "./format.ts";
 import { destinationKey, encodeMark, type Mark, openMark } from "./mark.ts";
 import type { Position } from "./mod.ts";
@@ -127,7 +127,7 @@ function mendEpoch({ files, dir, segments }: Survey, prefix: string): Mending[] 
 
 function mendLow({ files, dir, segments, low }: Survey, prefix: string): Mending[] {
   const first = segments[0];
-  const damaged = low === 0 && files.exists(join(dir, "low"));
+  const damaged = isDamagedNumber(files, join(dir, "low"));
   if (first === undefined || (first.base <= low && !damaged)) return [];
   const why = first.base > low
     ? `where the log begins; messages ${low} to ${first.base - 1} are given up`

@@ -119,19 +119,17 @@ function strayOf({ name, base, id, header }: Head, node: string | undefined): Su
 
 function withBounds(segments: readonly Head[], mark: Mark | undefined, live: boolean): SegmentSeen[] {
   const seals = new Map(segments.map(({ header }) => [header?.previous?.segment, header?.previous]));
-  const bounded = segments.map((segment, i): SegmentSeen => {
-    const seal = seals.get(segment.id);
-    const marked = mark?.segment === segment.id ? mark : undefined;
-    const last = i === segments.length - 1;
-    return { ...segment, seal, bounds: boundsOf(segment, { seal, marked, closed: live && last }) };
-  });
-  if (!live) return bounded;
+  const markedAt = segments.findIndex(({ id }) => id === mark?.segment);
   // What was begun since the mark was written may not be durable yet.
-  const marked = bounded.findIndex(({ id }) => id === mark?.segment);
-  return marked < 0 ? bounded : bounded.slice(0, marked + 1);
+  const count = live && markedAt >= 0 ? markedAt + 1 : segments.length;
+  return segments.slice(0, count).map((segment, i): SegmentSeen => {
+    const seal = seals.get(segment.id);
+    const marked = i === markedAt ? mark : undefined;
+    return { ...segment, seal, bounds: boundsOf(segment, { seal, marked, closed: live && i === count - 1 }) };
+  });
 }
 
-/** `closed`: somebody may be writing it, so only what the mark covers is read. */
+/** `closed`: somebody may be writing it, or its end is not told, so only what the mark covers is read. */
 function boundsOf(
   { bytes, base }: Head,
   { seal, marked, closed }: { seal: Seal | undefined; marked: Mark | undefined; closed: boolean },

@@ -416,6 +416,13 @@ Deno.test("where the log begins is written anew when its file is damaged", async
   assert.equal(readNumber(sim.files, "data/low"), 6);
 });
 
+Deno.test("M3.5 a damaged low-water mark is mended once, also where the log begins with its first message", async () => {
+  const { files, text, left, sim } = await repaired((sim) => sim.writeFile("data/low", new Uint8Array([1])));
+  assert.deepEqual([files, text, left], [["low"], ["it is written anew: 0, where the log begins"], []]);
+  assert.deepEqual(mendings(readOnly(sim).files, "data"), []);
+  await starts(sim);
+});
+
 Deno.test("P9 a lost cursor that no mark remembers begins with the oldest message that is left", async () => {
   const { sim } = await repaired((sim) => {
     sim.files.remove(segmentsOf(sim)[0]!);

@@ -73,6 +73,25 @@ Deno.test("P5 also when the mark is in the first segment", async () => {
   assert.deepEqual([found.end, found.segments.length, visibleEnd(found)], [3, 1, 8]);
 });
 
+Deno.test("P5 also when the head of the segment that was begun since is damaged, and tells nothing of the one before it", async () => {
+  const trial = await running();
+  await trial.append(entry(6));
+  trial.sim.flipByte(segmentsOf(trial.sim).at(-1)!, 40);
+  const found = seen(trial.sim);
+  assert.deepEqual([found.end, found.segments.map(({ base }) => base)], [4, [0, 3]]);
+});
+
+Deno.test("P5 P8 with the head of the live segment damaged, what runs is read up to the mark, and each message once", async () => {
+  const { sim } = await running();
+  sim.flipByte(segmentsOf(sim).at(-1)!, 40);
+  const found = seen(sim);
+  assert.deepEqual([found.end, found.segments.map(({ base }) => base)], [4, [0, 3]]);
+  const reader = readerOf(readOnly(sim), found, { from: 0 as Position, to: found.end });
+  const items = reader.next({ count: 100, bytes: 1 << 20 });
+  assert.deepEqual(items.map(({ position, count }) => [position, count]), [[0, 1], [1, 1], [2, 1], [3, 1]]);
+  reader.close();
+});
+
 Deno.test("P5 of what runs and has no mark yet nothing is read", async () => {
   const sim = new SimWorld(1);
   await new Trial(sim).append("a", "b");
