@@ -108,8 +108,8 @@ export const sections = {
     ack: list('acknowledgements a request may ask for: "memory", "disk", "delivered"', ["disk"]),
     ack_deadline: duration('how long a request may wait for "delivered"; then it is told that it is on disk', "30s"),
     idempotency_window: duration(
-      "how long a request that comes again under its Idempotency-Key is known, and a message under its id, restarts included; " +
-        "0s looks for neither",
+      "how long a request that comes again under its Idempotency-Key is known, and a message under its id, restarts included " +
+        "however long they take; 0s looks for neither",
       "2m",
     ),
     body_max: size("largest request body", "8MiB", 1024),

@@ -19,24 +19,30 @@ export interface Before {
 const limit = { count: 10_000, bytes: 1 << 20 };
 
 export function openHistory(world: World, before: Before): History {
-  return async function* (since) {
-    for await (const { bytes, position: first, count, epoch, time } of entriesSince(world, before, since)) {
+  return async function* (windowMs) {
+    for await (const { bytes, position: first, count, epoch } of lastEntries(world, before, windowMs)) {
       const identity = idempotencyOf(bytes);
       if (identity === undefined) continue;
       // Their bytes are the reader's until it goes on.
-      yield { identity: { key: identity.key.slice(), body: identity.body.slice() }, first, count, epoch, time };
+      yield { identity: { key: identity.key.slice(), body: identity.body.slice() }, first, count, epoch };
     }
   };
 }
 
 export function openIdHistory(world: World, before: Before): IdHistory {
-  return async function* (since) {
-    for await (const { bytes } of entriesSince(world, before, since)) yield identitiesIn(bytes);
+  return async function* (windowMs) {
+    for await (const { bytes } of lastEntries(world, before, windowMs)) yield identitiesIn(bytes);
   };
 }
 
-async function* entriesSince(world: World, { dir, node, end, segment }: Before, since: number): AsyncGenerator<Entry> {
-  const from = new Timeline(world.files, dir, end).at(since);
+/** Of the window before the last of them: while no process ran no time has passed for those who waited for it. */
+async function* lastEntries(
+  world: World,
+  { dir, node, end, segment }: Before,
+  windowMs: number,
+): AsyncGenerator<Entry> {
+  const timeline = new Timeline(world.files, dir, end);
+  const from = timeline.at(Math.min(world.clock.now(), timeline.lastTime ?? Infinity) - windowMs);
   const mark = new LocalWatermark();
   mark.raise(end, segment);
   const reader = new SegmentReader(world, dir, node, from, mark);

@@ -4,8 +4,8 @@
  */
 import type { Clock } from "../os/world.ts";
 
-/** The identities in each entry that was kept at `since` or later, before this start. */
-export type IdHistory = (since: number) => AsyncIterable<readonly string[]>;
+/** The identities in each entry that was kept before this start, in the window before the last of them. */
+export type IdHistory = (windowMs: number) => AsyncIterable<readonly string[]>;
 
 export interface IdLimits {
   /** An id is known for at least so long, and at most a quarter longer. */
@@ -89,7 +89,7 @@ export class KnownIds {
 
   async #recall(): Promise<void> {
     this.#generations = [];
-    for await (const identities of this.#history(this.#clock.now() - this.#limits.windowMs)) this.#put(identities);
+    for await (const identities of this.#history(this.#limits.windowMs)) this.#put(identities);
     this.#isReady = true;
   }
 

@@ -19,11 +19,9 @@ export interface Kept {
 /** A request with a key, found in the log. */
 export interface Recalled extends Kept {
   readonly identity: Idempotency;
-  /** When it was kept, ms since 1970. */
-  readonly time: number;
 }
-/** What was kept at `since` or later, before this start; ends soon when nothing was. */
-export type History = (since: number) => AsyncIterable<Recalled>;
+/** What was kept before this start, in the window before the last of it; ends soon when nothing was. */
+export type History = (windowMs: number) => AsyncIterable<Recalled>;
 
 export interface RepeatLimits {
   readonly windowMs: number;
@@ -85,8 +83,9 @@ export class Repeats {
   }
 
   async #recall(): Promise<void> {
-    const since = this.#clock.now() - this.#limits.windowMs;
-    for await (const { identity: { key, body }, time, first, count, epoch } of this.#history(since)) {
+    // From now on, because whoever could not reach this node may have to ask again only now.
+    const time = this.#clock.now();
+    for await (const { identity: { key, body }, first, count, epoch } of this.#history(this.#limits.windowMs)) {
       this.#put(textOf(key), { body: textOf(body), time, kept: { first, count, epoch } });
     }
   }

@@ -30,6 +30,21 @@ export class Timeline {
     return this.#names.map((name) => this.#firstTime(name)).find((time) => time !== undefined);
   }
 
+  /** When the last message that may be read was committed, in ms; undefined when there is none. */
+  get lastTime(): number | undefined {
+    for (const name of this.#names.toReversed()) {
+      const time = this.#read(name, (segment) => {
+        let last: number | undefined;
+        for (const { header } of headers(segment, Infinity)) {
+          if (header.count > 0 && header.first < this.end) last = header.time;
+        }
+        return last;
+      });
+      if (time !== undefined) return time;
+    }
+    return undefined;
+  }
+
   /** The first message committed at `ms` or later; the end of the log when there is none. A clock that jumped makes it about. */
   at(ms: number): Position {
     const later = this.#firstFrom(ms);

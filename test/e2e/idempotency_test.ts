@@ -51,6 +51,22 @@ Deno.test("M1.9 P7: of many at once one is stored; the others hear that it is un
   assert.equal((await arrived(`${node.dir}/data/out`, "once", 1)).length, 1);
 });
 
+Deno.test("M1.9 P7: how long the node was away does not count: what it took last is known when it is back", async () => {
+  const config = '[http]\nidempotency_window = "1s"\n';
+  await using first = await startNode({ config });
+  const message = '{"topic":"once","id":"a"}';
+  await post(first, { key: "k", body: messageOf(1) });
+  await post(first, { key: "id", body: message });
+  first.kill("SIGKILL");
+  await first.exited;
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await using second = await startNode({ dir: first.dir, config });
+  const again = await post(second, { key: "k", body: messageOf(1) });
+  assert.equal(again.headers.get("idempotent-replayed"), "true");
+  const byId = await post(second, { key: "other", body: message });
+  assert.equal(byId.headers.get("sparkngin-repeated"), "1");
+});
+
 Deno.test("M1.9 P7: 1000 requests sent again, before and after kill -9 and an orderly stop, are stored once each", async () => {
   const count = 1000;
   const all = Array.from({ length: count }, (_, i) => ({ key: `k${i}`, body: messageOf(i) }));

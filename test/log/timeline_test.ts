@@ -23,6 +23,13 @@ Deno.test("M3.2 a time is the first message that was committed then or later", a
   assert.equal(line.oldestTime, begin);
 });
 
+Deno.test("the last message's time is that of its commit, whatever stands behind it", async () => {
+  const { timeline: line, begin, sim } = await timeline();
+  assert.equal(line.lastTime, begin + 11_000);
+  assert.equal(new Timeline(sim.files, "data", 5 as Position).lastTime, begin + 2000);
+  assert.equal(new Timeline(sim.files, "data", 0 as Position).lastTime, undefined);
+});
+
 Deno.test("a time is never beyond the end that may be read", async () => {
   const { begin, sim } = await timeline();
   assert.equal(new Timeline(sim.files, "data", 5 as Position).at(begin + 5000), 5);
