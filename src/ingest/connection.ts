@@ -57,7 +57,6 @@ export const bodyPace = { bytesPerSecond: 1024, pauseMs: 30_000 };
 const firstBytes = 4096;
 const bodyStepBytes = 1 << 16;
 const lingerBytes = 16 << 20;
-const awaitedBytes = 1024;
 
 export class Connection {
   readonly #stream: ByteStream;
@@ -80,9 +79,6 @@ export class Connection {
   #bodyBytes = 0;
   /** The answer of a request whose body is still passed over. */
   #decided: Answer | undefined;
-  /** The answer under way to the other side, and what is left of it. */
-  #writing: Promise<void> | undefined;
-  #toWrite: Uint8Array = noBytes;
 
   constructor(stream: ByteStream, parts: ConnectionParts) {
     this.#stream = stream;
@@ -105,7 +101,6 @@ export class Connection {
   async run(): Promise<void> {
     try {
       await this.#serve();
-      await this.#writing;
       if (!this.#ended) await this.#linger();
     } catch (problem) {
       if (!this.#closed && !isLost(problem)) this.#parts.report(problem);
@@ -124,8 +119,13 @@ export class Connection {
   async #sayTimeout(): Promise<void> {
     // What still comes is no part of a request any more: it is not to be kept after this answer.
     this.#ended = true;
-    await this.#turnAway(this.#decided ?? problemAnswer(timeout));
-    this.close();
+    try {
+      await this.#turnAway(this.#decided ?? problemAnswer(timeout));
+    } catch (problem) {
+      if (!this.#closed && !isLost(problem)) this.#parts.report(problem);
+    } finally {
+      this.close();
+    }
   }
 
   #giveBack(): void {
@@ -157,10 +157,11 @@ export class Connection {
       if (this.#bodyBytes > 0) this.#giveBack();
       goesOn = !isLast && !this.#draining;
       this.#enter("write");
-      if (this.#writing !== undefined) await this.#writing;
-      // A short answer is on its way while the next request is read; it is awaited before the next answer.
-      const isShort = this.#send(answer, head, !goesOn);
-      if (!isShort || !goesOn) await this.#writing;
+      const reply = replyBytes(answer, { date: this.#parts.date(), head, last: !goesOn });
+      // Awaited even if it went at once: all answers of a commit go out one after the other, and only then does any connection
+      // read on. That is cheaper for the system than a bit of both for each.
+      const count = await this.#stream.write(reply);
+      if (count < reply.length) await this.#write(reply.subarray(count));
       goesOn &&= this.#next();
     }
   }
@@ -179,12 +180,6 @@ export class Connection {
   /** The present request is the last one; without one the connection ends now. */
   drain(): void {
     this.#draining = true;
-    if (!this.busy) void this.#closeWritten();
-  }
-
-  /** The last answer may still be on its way. */
-  async #closeWritten(): Promise<void> {
-    await this.#writing;
     if (!this.busy) this.close();
   }
 
@@ -205,9 +200,7 @@ export class Connection {
 
   async #turnAway(answer: Answer): Promise<void> {
     this.#enter("write");
-    await this.#writing;
-    this.#send(answer, undefined, true);
-    await this.#writing;
+    await this.#write(replyBytes(answer, { date: this.#parts.date(), head: undefined, last: true }));
   }
 
   /** Between two requests; false when there is to be no other. */
@@ -293,9 +286,7 @@ export class Connection {
 
   async #sayContinue(): Promise<void> {
     this.#enter("write");
-    await this.#writing;
-    this.#write(continueBytes);
-    await this.#writing;
+    await this.#write(continueBytes);
   }
 
   async #counted(length: number): Promise<Uint8Array> {
@@ -350,26 +341,9 @@ export class Connection {
     return goesOn;
   }
 
-  /** Begins to write the answer; whether it is a short one. */
-  #send(answer: Answer, head: Head | undefined, last: boolean): boolean {
-    this.#enter("write");
-    const bytes = replyBytes(answer, { date: this.#parts.date(), head, last });
-    this.#write(bytes);
-    return bytes.length <= awaitedBytes;
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let left = bytes; left.length > 0;) left = left.subarray(await this.#stream.write(left));
   }
-
-  /** `#writing` tells when it is over, and never rejects: who cannot be written to is gone. */
-  #write(bytes: Uint8Array): void {
-    this.#toWrite = bytes;
-    this.#writing = this.#stream.write(bytes).then(this.#wrote, this.#broke);
-  }
-  readonly #wrote = (count: number): Promise<void> | undefined => {
-    const { length } = this.#toWrite;
-    if (count < length) return this.#stream.write(this.#toWrite = this.#toWrite.subarray(count)).then(this.#wrote);
-    this.#writing = undefined;
-    return undefined;
-  };
-  readonly #broke = (): void => this.close();
 
   #enter(phase: Phase): void {
     this.#phase = phase;

@@ -414,12 +414,13 @@ Deno.test("P20 draining waits until the last answer is written", async () => {
   client.blocked = taking.promise;
   client.send(get);
   await quiet();
-  assert.equal(connection.busy, false);
+  assert.equal(connection.busy, true);
   connection.drain();
   await quiet();
   assert.equal(client.closed, false);
   client.blocked = undefined;
   taking.resolve();
+  client.end();
   await ended;
   assert.deepEqual(statuses(client), [204]);
 });
