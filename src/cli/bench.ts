@@ -113,7 +113,7 @@ class BenchRun {
   }
 
   #open(): Promise<BenchConnection> {
-    return BenchConnection.open(this.#url);
+    return BenchConnection.open(this.#url, this.#terminal.context?.tls);
   }
 
   #resultAfter(seconds: number): Result {

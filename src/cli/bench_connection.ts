@@ -1,5 +1,7 @@
 /** [shell] One connection of the load generator: a request out, an answer in, nothing else, so that it measures the server. */
 
+import type { Context } from "./context.ts";
+
 export interface Answered {
   readonly status: number;
   readonly text: string;
@@ -7,15 +9,19 @@ export interface Answered {
 
 const utf8 = new TextDecoder();
 
+function tlsOf({ ca, cert, key }: Context["tls"]): { caCerts?: string[]; cert?: string; key?: string } {
+  return { ...(ca !== undefined && { caCerts: [ca] }), ...(cert !== undefined && key !== undefined && { cert, key }) };
+}
+
 export class BenchConnection {
   readonly #conn: Deno.Conn;
   #held = new Uint8Array(65_536);
   #end = 0;
 
-  static async open({ protocol, hostname, port }: URL): Promise<BenchConnection> {
+  static async open({ protocol, hostname, port }: URL, tls: Context["tls"] = {}): Promise<BenchConnection> {
     const secure = protocol === "https:";
     const at = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (secure ? 443 : 80) };
-    const conn = secure ? await Deno.connectTls(at) : await Deno.connect(at);
+    const conn = secure ? await Deno.connectTls({ ...at, ...tlsOf(tls) }) : await Deno.connect(at);
     if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay();
     return new BenchConnection(conn);
   }

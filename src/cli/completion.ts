@@ -57,6 +57,7 @@ export async function complete(terminal: Terminal, program: Command, words: read
 async function candidates(terminal: Terminal, program: Command, words: readonly string[]): Promise<string[]> {
   const { command, given } = standing(program, words.slice(0, -1));
   const waiting = valueWaiting(command, words.at(-2));
+  if (waiting?.long === "--context") return await contexts(terminal);
   if (waiting) return waiting.argChoices ?? [];
   const begun = words.at(-1) ?? "";
   if (begun.startsWith("-")) return [...shown(command).flatMap(({ long }) => long ?? []), "--help"];
@@ -64,7 +65,8 @@ async function candidates(terminal: Terminal, program: Command, words: readonly 
   const argument = command.registeredArguments[given.length] ??
     command.registeredArguments.find(({ variadic }) => variadic);
   if (argument?.argChoices) return argument.argChoices;
-  return argument?.description === "name of the destination" ? await destinations(terminal) : [];
+  if (argument?.description === "name of the context") return await contexts(terminal);
+  return argument?.description === "name of the destination" ? await destinations(terminal, words) : [];
 }
 
 /** The command that the words lead to, and the arguments given to it. */
@@ -91,9 +93,23 @@ function shown(command: Command): Option[] {
 }
 
 /** Nobody who presses a key waits long, or wants to read why there are none. */
-async function destinations(terminal: Terminal): Promise<string[]> {
+async function destinations(terminal: Terminal, words: readonly string[]): Promise<string[]> {
+  const valueOf = (option: string) => words[words.indexOf(option) + 1 || words.length];
+  return await silently(async () => {
+    const { chooseContext } = await import("./context.ts");
+    const url = valueOf("--url");
+    if (url === undefined) terminal.context = chooseContext(terminal, valueOf("--context"));
+    return (await askStatus(terminal, url, 1000)).destinations.map(({ name }) => name);
+  });
+}
+
+async function contexts(terminal: Terminal): Promise<string[]> {
+  return await silently(async () => (await import("./context.ts")).contextNames(terminal));
+}
+
+async function silently(look: () => Promise<string[]>): Promise<string[]> {
   try {
-    return (await askStatus(terminal, undefined, 1000)).destinations.map(({ name }) => name);
+    return await look();
   } catch (problem) {
     if (problem instanceof CommandError) return [];
     throw problem;

@@ -1,16 +1,15 @@
 /** `sparkngin dead …`: the commands for what destinations have refused for good. Their code is loaded when they are called. */
 import { type Command, Option } from "commander";
+import { addServerOptions } from "./context_commands.ts";
 import type { Outcome } from "./log.ts";
 import type { Terminal } from "./terminal.ts";
 
-const urlHelp = "management address of the server (default: SPARKNGIN_URL or http://127.0.0.1:8081)";
 const dataHelp = "data directory of a server that does not run, instead of asking one";
 
 export function addDead(program: Command, terminal: Terminal, outcome: Outcome): void {
   const dead = program.command("dead").description("see what destinations have refused for good, and send it again");
   const add = (name: string, does: string) =>
-    dead.command(name).description(does)
-      .option("--url <url>", urlHelp)
+    addServerOptions(dead.command(name).description(does))
       .option("--data <directory>", dataHelp)
       .option("--json", "print JSON");
   const addFiltered = (name: string, does: string) =>

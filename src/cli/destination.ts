@@ -1,18 +1,17 @@
 /** `sparkngin destination …`: the commands that tell a destination what to do. Their code is loaded when they are called. */
 import type { Command } from "commander";
 import type { Order } from "../deliver/control.ts";
+import { addServerOptions } from "./context_commands.ts";
 import type { Outcome } from "./log.ts";
 import type { Terminal } from "./terminal.ts";
 
-const urlHelp = "management address of the server (default: SPARKNGIN_URL or http://127.0.0.1:8081)";
 const dataHelp = "data directory of a server that does not run, instead of asking one";
 const point = "position, time (RFC 3339, or 2h for two hours ago), oldest or now";
 
 export function addDestination(program: Command, terminal: Terminal, outcome: Outcome): void {
   const destination = program.command("destination").description("see what destinations do, and tell them what to do");
   const add = (name: string, does: string) =>
-    destination.command(name).description(does)
-      .option("--url <url>", urlHelp)
+    addServerOptions(destination.command(name).description(does))
       .option("--data <directory>", dataHelp)
       .option("--json", "print JSON");
   const addOrder = (what: Order["do"], does: string) => add(what, does).argument("<name>", "name of the destination");

@@ -3,6 +3,7 @@ import { Argument, Command, CommanderError } from "commander";
 import { duration } from "../config/options.ts";
 import { askingWord, complete, printCompletion, shells } from "./completion.ts";
 import { addConfig } from "./config.ts";
+import { addContexts, addServerOptions, useContext } from "./context_commands.ts";
 import { addDead } from "./dead.ts";
 import { addDestination } from "./destination.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
@@ -67,7 +68,9 @@ function buildProgram(terminal: Terminal, outcome: Outcome): Command {
   addLog(program, terminal, outcome);
   addSend(program, terminal, outcome);
   addBench(program, terminal, outcome);
+  addContexts(program, terminal, outcome);
   addSmall(program, terminal, outcome);
+  useContext(program, terminal);
   return program;
 }
 
@@ -94,9 +97,7 @@ function addConfigured(program: Command, terminal: Terminal, outcome: Outcome): 
 /** The commands that ask a running server. */
 function addAsking(program: Command, terminal: Terminal, outcome: Outcome): void {
   const add = (name: string, does: string) =>
-    program.command(name).description(does)
-      .option("--url <url>", "management address of the server (default: SPARKNGIN_URL or http://127.0.0.1:8081)")
-      .option("--json", "print JSON");
+    addServerOptions(program.command(name).description(does)).option("--json", "print JSON");
   add("status", "print how a running server and its destinations are").action(async (options) => {
     const { showStatus } = await import("./status.ts");
     outcome.code = await showStatus(terminal, options);

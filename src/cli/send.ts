@@ -1,20 +1,21 @@
 /** `sparkngin send` and `sparkngin bench`: what they take. Their code is loaded when they are called. */
 import { type Command, Option } from "commander";
 import { duration, size, whole } from "../config/options.ts";
+import { addServerOptions } from "./context_commands.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 import type { Outcome } from "./log.ts";
 import type { Terminal } from "./terminal.ts";
 
-export const intakeUrlHelp =
+const intakeUrlHelp =
   "intake address of the server, with its root (default: SPARKNGIN_SEND_URL, else SPARKNGIN_URL, else http://127.0.0.1:8080)";
-export const keyFileHelp = "file that holds the key to show (default: the key in SPARKNGIN_KEY)";
+const keyFileHelp = "file that holds the key to show (default: that of the context, else the key in SPARKNGIN_KEY)";
 
 export function addSend(program: Command, terminal: Terminal, outcome: Outcome): void {
-  program.command("send").description(
+  const command = program.command("send").description(
     "send lines of files or of standard input, a message each, and wait until they are safe",
   )
-    .argument("[files...]", "files to send; - is standard input, and so is none")
-    .option("--url <url>", intakeUrlHelp)
+    .argument("[files...]", "files to send; - is standard input, and so is none");
+  addServerOptions(command, intakeUrlHelp)
     .option("--key-file <file>", keyFileHelp)
     .option("--topic <topic>", "topic of the messages that name none")
     .option("--env <env>", "environment of the messages that name none")
@@ -60,10 +61,10 @@ export function addSend(program: Command, terminal: Terminal, outcome: Outcome):
 }
 
 export function addBench(program: Command, terminal: Terminal, outcome: Outcome): void {
-  program.command("bench").description(
+  const command = program.command("bench").description(
     "put load on a server and tell how long its answers take; the messages stay there",
-  )
-    .option("--url <url>", intakeUrlHelp)
+  );
+  addServerOptions(command, intakeUrlHelp)
     .option("--key-file <file>", keyFileHelp)
     .option("--topic <topic>", "topic of the messages", "bench")
     .option("--connections <number>", "connections at once", read(whole("", 16, 1, 10_000), "--connections"), 16)

@@ -367,7 +367,7 @@ function queryOf(request: SendRequest): string {
 
 /** The key to show. Never an argument: arguments are seen by everybody on the machine. */
 export function keyOf(terminal: Terminal, keyFile: string | undefined): string | undefined {
-  if (keyFile === undefined) return terminal.env.SPARKNGIN_KEY?.trim() || undefined;
+  if (keyFile === undefined) return terminal.context?.key ?? (terminal.env.SPARKNGIN_KEY?.trim() || undefined);
   try {
     return terminal.readFile(keyFile).trim();
   } catch (problem) {

@@ -1,6 +1,7 @@
 /** [shell] Asking a running Sparkngin at its management address. */
 import { withoutLogin } from "../config/printed.ts";
 import { codeOf } from "../os/world.ts";
+import type { Context } from "./context.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 import { printable } from "./printable.ts";
 import type { Answer, Terminal } from "./terminal.ts";
@@ -10,13 +11,23 @@ export const usualIntakeUrl = "http://127.0.0.1:8080";
 
 /** Where `path` is on the server named on the command line, else in the environment, else the usual one. */
 export function serverUrl(terminal: Terminal, named: string | undefined, path: string): URL {
-  return pathOn(named ?? (terminal.env.SPARKNGIN_URL || usualUrl), path, usualUrl);
+  const { context, env } = terminal;
+  const given = named ?? (context ? placeIn(context, "url") : env.SPARKNGIN_URL || usualUrl);
+  return pathOn(given, path, usualUrl);
 }
 
 /** Where messages go: the intake's address, which may have a root behind it, or the endpoint itself. */
-export function intakeUrl({ env }: Terminal, named: string | undefined): URL {
-  const given = named ?? (env.SPARKNGIN_SEND_URL || env.SPARKNGIN_URL || usualIntakeUrl);
+export function intakeUrl({ env, context }: Terminal, named: string | undefined): URL {
+  const given = named ??
+    (context ? placeIn(context, "send_url") : env.SPARKNGIN_SEND_URL || env.SPARKNGIN_URL || usualIntakeUrl);
   return pathOn(given.replace(/\/log\/*$/, ""), "log", usualIntakeUrl);
+}
+
+function placeIn({ name, url, sendUrl }: Context, key: "url" | "send_url"): string {
+  const place = key === "url" ? url : sendUrl;
+  if (place !== undefined) return place;
+  const sentence = `Cannot use the context "${name}": it has no ${key}, which this command needs`;
+  throw new CommandError(exitCodes.usage, sentence);
 }
 
 function pathOn(given: string, path: string, example: string): URL {

@@ -2,8 +2,11 @@
 import { realWorld } from "../os/deno.ts";
 import { readOnly } from "../os/read_only.ts";
 import type { World } from "../os/world.ts";
+import type { Context } from "./context.ts";
 
 export interface Terminal {
+  /** The server that was chosen by name: its key and its certificates are shown to whoever is asked. */
+  context: Context | undefined;
   readonly env: Readonly<Record<string, string>>;
   /** Whether somebody looks at standard error: progress is shown only then. */
   readonly attended: boolean;
@@ -52,7 +55,8 @@ export interface Answer {
 }
 
 export function realTerminal(): Terminal {
-  return {
+  const terminal: Terminal = {
+    context: undefined,
     env: Deno.env.toObject(),
     get attended() {
       return Deno.stderr.isTerminal();
@@ -68,12 +72,13 @@ export function realTerminal(): Terminal {
     readFile: (path) => Deno.readTextFileSync(path),
     listDir: (path) => [...Deno.readDirSync(path)].map(({ name }) => name),
     world: (to) => to === "read" ? readOnly(realWorld()) : realWorld(),
-    get: (url, signal) => ask(url, { method: "GET", signal }),
+    get: (url, signal) => ask(url, { method: "GET", signal }, terminal),
     onSignal: listenForStop,
     stdin: () => Deno.stdin.readable,
-    send: openPosting(),
-    post: (url, json, signal) => ask(url, { method: "POST", body: json, signal }),
+    send: openPosting(() => terminal.context),
+    post: (url, json, signal) => ask(url, { method: "POST", body: json, signal }, terminal),
   };
+  return terminal;
 }
 
 function write(to: { writeSync(bytes: Uint8Array): number }, text: string | Uint8Array): void {
@@ -94,15 +99,15 @@ interface Asking {
 }
 
 /** Not by `fetch`: that one obeys HTTP_PROXY, and a proxy cannot reach our loopback. */
-async function ask(url: URL, { method, body, signal }: Asking): Promise<Answer> {
+async function ask(url: URL, { method, body, signal }: Asking, { context, env }: Terminal): Promise<Answer> {
   const http = url.protocol === "https:" ? await import("node:https") : await import("node:http");
-  const key = Deno.env.get("SPARKNGIN_KEY");
+  const key = context?.key ?? env.SPARKNGIN_KEY;
   const headers = {
     ...(body !== undefined && { "content-type": "application/json" }),
     ...(key && { authorization: `Bearer ${key.trim()}` }),
   };
   return await new Promise((resolve, reject) => {
-    const request = http.request(url, { method, headers, agent: false, signal }, (answer) => {
+    const request = http.request(url, { method, headers, agent: false, signal, ...context?.tls }, (answer) => {
       resolve({ status: answer.statusCode ?? 0, body: answer });
     });
     request.on("error", reject);
@@ -111,11 +116,11 @@ async function ask(url: URL, { method, body, signal }: Asking): Promise<Answer> 
 }
 
 /** As `ask`, for many requests to one server. */
-function openPosting(): Terminal["send"] {
+function openPosting(context: () => Context | undefined): Terminal["send"] {
   let agent: import("node:http").Agent | undefined;
   return async (url, { headers, body }, signal) => {
     const http = url.protocol === "https:" ? await import("node:https") : await import("node:http");
-    agent ??= new http.Agent({ keepAlive: true });
+    agent ??= new http.Agent({ keepAlive: true, ...context()?.tls });
     return await new Promise((resolve, reject) => {
       const options = { method: "POST", headers: { ...headers, "content-length": body.length }, agent, signal };
       const request = http.request(url, options, (answer) => {

@@ -50,7 +50,14 @@ export type Origins = Readonly<Record<string, Origin>>;
 export type Reading = { readonly config: Config; readonly origins: Origins } | { readonly problems: readonly string[] };
 
 /** Variables that are no keys: of the command line, and where the executable is. */
-const otherVariables = ["SPARKNGIN_URL", "SPARKNGIN_SEND_URL", "SPARKNGIN_KEY", "SPARKNGIN_CONFIG", "SPARKNGIN_EXE"];
+const otherVariables = [
+  "SPARKNGIN_URL",
+  "SPARKNGIN_SEND_URL",
+  "SPARKNGIN_KEY",
+  "SPARKNGIN_CONTEXT",
+  "SPARKNGIN_CONFIG",
+  "SPARKNGIN_EXE",
+];
 /** Kubernetes tells every pod about a service called "sparkngin" by variables like these. */
 const kubernetesVariable = /^SPARKNGIN_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?)$/;
 /** The destination of a configuration that names none. */

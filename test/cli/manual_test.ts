@@ -39,7 +39,7 @@ Deno.test("M8.2 the manual has every exit code and variable", () => {
   for (const [name, code] of Object.entries(exitCodes)) {
     assert.ok(page("sparkngin.1").includes(`\n.It ${code}\n`), name);
   }
-  for (const variable of ["SPARKNGIN_CONFIG", "SPARKNGIN_URL", "SPARKNGIN_KEY"]) {
+  for (const variable of ["SPARKNGIN_CONFIG", "SPARKNGIN_URL", "SPARKNGIN_KEY", "SPARKNGIN_CONTEXT"]) {
     assert.ok(page("sparkngin.1").includes(`.It Ev ${variable}`));
   }
 });

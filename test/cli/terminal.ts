@@ -54,6 +54,7 @@ function fakeTerminal(given: Given, printed: Output): Terminal {
     return { status: 200, body: chunks(typeof found === "string" ? [found] : found) };
   };
   return {
+    context: undefined,
     env,
     attended,
     screen: given.screen,
