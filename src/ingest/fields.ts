@@ -66,6 +66,11 @@ export class KnownNames {
     return this.#byLength[name.length]?.find((known) => known.name === name);
   }
 
+  /** All of them, the shorter ones first. */
+  *[Symbol.iterator](): Generator<KnownName> {
+    for (const names of this.#byLength) yield* names ?? [];
+  }
+
   #add(name: string, kind: KnownName["kind"], bit: number, field?: keyof Fields): void {
     const tag = tagOf(field ?? "topic");
     (this.#byLength[name.length] ??= []).push({ name, letters: encoder.encode(name), kind, bit, field, tag });

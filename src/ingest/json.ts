@@ -9,6 +9,7 @@ import { identityText } from "../message/identity.ts";
 import type { EntryWriter } from "../message/wire.ts";
 import { FieldTaker, isCookies, type KnownName, KnownNames, reservedNames, traceBits } from "./fields.ts";
 import { JsonBody, withoutMark } from "./json_body.ts";
+import { PlainLines, type PlainRun } from "./plain_lines.ts";
 import { badMessage, type Problem, quoted, shownName } from "./problem.ts";
 import type { Rules } from "./rules.ts";
 import { byte } from "./scanner.ts";
@@ -32,6 +33,7 @@ export function parseJson(body: Uint8Array, form: JsonForm, rules: Rules, into: 
 const members = new KnownNames(["data", "header", "traces", "instructions"]);
 /** Its own members say something to other servers: to us (what we write ourselves), and to that of 2014 (its switches). */
 const headerMembers = new KnownNames(["submitted_off", "notifyError", "traceEnable", "instructionEnable"], ["schema"]);
+const plainLines = new PlainLines(members);
 const submitted = headerMembers.of("submitted_timestamp")!;
 const dataBit = members.of("data")!.bit;
 const serverBits = members.of("traces")!.bit | members.of("instructions")!.bit;
@@ -53,6 +55,12 @@ class MessageBody extends JsonBody {
   readonly #fields = new FieldTaker();
   /** The last topic admitted: a batch mostly has one. */
   #admitted: string | undefined;
+  #isPlain: boolean | undefined;
+
+  protected override plain(start: number): PlainRun | undefined {
+    this.#isPlain ??= plainLines.begin(this.bytes, this.rules, this.into, this.isUtf8);
+    return this.#isPlain ? plainLines.take(start) : undefined;
+  }
 
   protected override begin(): void {
     this.#seen = 0;

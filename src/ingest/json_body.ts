@@ -4,6 +4,7 @@
  */
 import { isAscii, isUtf8 } from "node:buffer";
 import type { EntryWriter } from "../message/wire.ts";
+import type { PlainRun } from "./plain_lines.ts";
 import { badMessage, type Problem } from "./problem.ts";
 import { type Rules, tooLong, tooMany } from "./rules.ts";
 import { byte, Scanner } from "./scanner.ts";
@@ -17,6 +18,7 @@ export abstract class JsonBody {
   protected readonly bytes: Uint8Array;
   protected readonly rules: Rules;
   protected readonly scanner: Scanner;
+  protected readonly isUtf8: boolean;
   protected readonly into: EntryWriter;
   /** Of the message being read, counted from 1; and where that line begins. */
   protected line = 1;
@@ -26,8 +28,8 @@ export abstract class JsonBody {
     this.bytes = bytes;
     this.rules = rules;
     this.into = into;
-    const checkUtf8 = !isAscii(bytes) && !isUtf8(bytes);
-    this.scanner = new Scanner(bytes, { depthMax: rules.depthMax, lines, checkUtf8 });
+    this.isUtf8 = isAscii(bytes) || isUtf8(bytes);
+    this.scanner = new Scanner(bytes, { depthMax: rules.depthMax, lines, checkUtf8: !this.isUtf8 });
   }
 
   /** A message opened in the entry, and nothing known of it yet. */
@@ -36,6 +38,10 @@ export abstract class JsonBody {
   protected abstract member(): Problem | undefined;
   /** All of the message was read, from `start` to `end`: puts what is left of it. */
   protected abstract finish(start: number, end: number): Problem | undefined;
+  /** Takes the lines from `start` on that need no second look; how far that went, or nothing when it took none. */
+  protected plain(_start: number): PlainRun | undefined {
+    return undefined;
+  }
 
   get isList(): boolean {
     return this.scanner.peek() === byte.openList;
@@ -87,6 +93,7 @@ export abstract class JsonBody {
 
   lines(): Problem | undefined {
     const scanner = this.scanner;
+    this.#passPlain();
     for (let next = scanner.peek(); next >= 0; next = scanner.peek()) {
       if (next !== byte.newline) {
         const start = scanner.at;
@@ -97,8 +104,16 @@ export abstract class JsonBody {
       scanner.at++;
       this.line++;
       this.#lineStart = scanner.at;
+      this.#passPlain();
     }
     return undefined;
+  }
+
+  #passPlain(): void {
+    const run = this.plain(this.scanner.at);
+    if (run === undefined) return;
+    this.line += run.lines;
+    this.scanner.at = this.#lineStart = run.end;
   }
 
   #oneLine(): Problem | undefined {

@@ -135,6 +135,18 @@ export class EntryWriter {
     this.#namesTime = false;
   }
 
+  /** Messages that were put together elsewhere, as `open` to `shut` would have put them; without a time that all share. */
+  messages(bytes: Uint8Array, count: number): void {
+    if (this.#isShared) this.#shutShared();
+    this.#out.bytes(bytes);
+    this.#count += count;
+  }
+
+  /** Whether messages that name no time have one in common. */
+  get sharesTime(): boolean {
+    return this.#submittedMs !== undefined;
+  }
+
   /** The message ends. */
   shut(): void {
     if (this.#submittedMs !== undefined && !this.#namesTime) this.submitted(this.#submittedMs);
