@@ -62,6 +62,8 @@ export async function serveHttp(options: ServerOptions): Promise<HttpServer> {
 }
 
 const sweepMs = 250;
+/** An answer and a close each: more at once would hold up everybody else by milliseconds. */
+const expiredPerTurn = 8;
 /** For files of the log and the destinations, and for management. */
 const handlesKept = 64;
 
@@ -140,7 +142,20 @@ class ConnectionServer {
     while (!this.#sweeping.signal.aborted) {
       await this.#options.clock.sleep(sweepMs, this.#sweeping.signal);
       this.#lookAtClock();
-      for (const connection of this.#open.keys()) if (connection.overdue) connection.expire();
+      await this.#expire();
+    }
+  }
+
+  /** Ends those whose time is over, a few a turn, and waits for a timer between: what others sent is not looked at before one. */
+  async #expire(): Promise<void> {
+    let left = expiredPerTurn;
+    for (const connection of this.#open.keys()) {
+      if (!connection.overdue) continue;
+      connection.expire();
+      if (--left > 0) continue;
+      await new Promise<void>((resolve) => this.#options.clock.turn(resolve, true));
+      this.#lookAtClock();
+      left = expiredPerTurn;
     }
   }
 
