@@ -18,12 +18,14 @@ import { help, type Options, parseOptions, type RuntimeKind } from "./options.ts
 import { killAll } from "./process.ts";
 import { findRuntime, root } from "./server.ts";
 import { Sheet } from "./sheet.ts";
+import { slowBodies } from "./slow_bodies.ts";
 import { throughputCases } from "./throughput.ts";
 import { zeromq } from "./zeromq.ts";
 
 const cases: readonly Case[] = [
   ...throughputCases,
   openLoop,
+  slowBodies,
   ...endToEnd,
   zeromq,
   lone,

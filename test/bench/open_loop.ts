@@ -6,9 +6,9 @@ import { query } from "./body.ts";
 import { type Bench, type Case, type Result } from "./case.ts";
 import { type Contender, type Round, roundsInTurn } from "./contender.ts";
 import { median, rounded, shown, spreadOf } from "./figures.ts";
-import { checked, type Load, type Report, sendLoad } from "./load.ts";
+import { type Load, sendLoad } from "./load.ts";
+import { type Pace, sendPaced } from "./paced.ts";
 import { compiled, type PeerName, startPeers } from "./peer.ts";
-import { runToEnd } from "./process.ts";
 import { Server } from "./server.ts";
 import { noDelivery, ours } from "./throughput.ts";
 
@@ -38,7 +38,7 @@ async function measure(bench: Bench): Promise<Result[]> {
     const results: Result[] = [];
     for (const share of shares) {
       await using peers = new AsyncDisposableStack();
-      const pace = { paced, rate: Math.round(most * share), bench };
+      const pace = { paced, connections, rate: Math.round(most * share), bench };
       const others = await startPeers(references, { bench, load, messages: 1 }, peers);
       results.push(await atRate({ server, load, others, share, most }, pace));
     }
@@ -57,11 +57,6 @@ async function maximum(server: Server, load: Load, { options, machine, note }: B
   return requests / seconds;
 }
 
-interface Pace {
-  readonly paced: string;
-  readonly rate: number;
-  readonly bench: Bench;
-}
 interface Level {
   readonly server: Server;
   readonly load: Load;
@@ -131,26 +126,3 @@ function shownLatencies({ p50_ms, p99_ms, p99_9_ms }: ReturnType<typeof latencie
 function segmentsIn({ dir }: Server): number {
   return [...Deno.readDirSync(`${dir}/data/log`)].filter(({ name }) => name.endsWith(".seg")).length;
 }
-
-async function sendPaced(address: string, seconds: number, { paced, rate, bench }: Pace): Promise<Report & Late> {
-  const file = `${bench.dir}/request`;
-  await Deno.writeTextFile(file, `GET ${query} HTTP/1.1\r\nHost: ${address}\r\n${fields}\r\n`);
-  const port = address.slice(address.lastIndexOf(":") + 1);
-  const args = [port, String(connections), String(rate), String(seconds), file];
-  const { load } = bench.machine.pins;
-  const { code, stdout, stderr } = await runToEnd({ command: paced, args, ...(load !== undefined && { core: load }) });
-  if (code !== 0) throw new Error(`paced ended with ${code}: ${stderr}`);
-  return checked(JSON.parse(stdout), address);
-}
-
-/** Of the load itself. */
-interface Late {
-  readonly late_p99_ms: number;
-}
-
-/** As load.lua sends them. */
-const fields = [
-  "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-  "Referer: http://www.example.com/some/page.html?x=1",
-  "Cookie: sid=0123456789abcdef0123456789abcdef; v=2",
-].map((field) => `${field}\r\n`).join("");
