@@ -2,6 +2,7 @@
 import { formatEndpoint, parseEndpoint, staysHere } from "../../src/config/endpoint.ts";
 import { choice, duration, flag, list, type Options, size } from "../../src/config/options.ts";
 import { adaptor, type Place } from "../../src/deliver/adaptor.ts";
+import { codeOf } from "../../src/os/world.ts";
 import { openSocket, type Socket } from "../../src/zmtp/socket.ts";
 import { encoderOf } from "./frames.ts";
 import { openPublisher, openPusher, type Way } from "./way.ts";
@@ -38,7 +39,7 @@ const options = {
 };
 export type ZeromqOptions = Options<typeof options>;
 
-export default adaptor({
+const zeromq = adaptor({
   summary: "ZeroMQ: to subscribers (PUB, best effort) or to workers in turn (PUSH)",
   promise: ({ socket }) => socket === "push" ? "handed over" : "best effort",
   inFlight: 1,
@@ -46,6 +47,16 @@ export default adaptor({
   problem: ({ listen, connect, insecure }) => problemOf([...listen, ...connect], insecure),
   listens: () => true,
   buffer: ({ socket, buf_size }) => socket === "pub" ? buf_size : undefined,
+
+  /** A node that runs has the address already. */
+  async check(options, place, signal) {
+    try {
+      await (await zeromq.open(options, place, signal)).close();
+    } catch (problem) {
+      if (codeOf(problem) !== "EADDRINUSE") throw problem;
+      place.notice(`${(problem as Error).message}; if that is sparkngin itself, which runs already, all is well`);
+    }
+  },
 
   async open(options, place, signal) {
     signal.throwIfAborted();
@@ -70,6 +81,8 @@ export default adaptor({
   },
 });
 
+export default zeromq;
+
 async function open(options: ZeromqOptions, place: Place, way: Way): Promise<Socket> {
   const { clock, random } = place.world;
   const { socket, listen, connect, heartbeat: heartbeatMs } = options;
@@ -81,8 +94,13 @@ async function open(options: ZeromqOptions, place: Place, way: Way): Promise<Soc
     ...{ clock, random, heartbeatMs },
     own: (connection) => way.own(connection),
     report: (text) => place.notice(text),
+  }).catch((problem) => {
+    if (codeOf(problem) !== "EADDRINUSE") throw problem;
+    const text = `${problem.message}; it is tried again: end that, or write a [[destination]] with another "listen"`;
+    throw Object.assign(new Error(text, { cause: problem }), { code: "EADDRINUSE" });
   });
-  if (opened.endpoints.length > 0) place.notice(`peers find it at ${opened.endpoints.map(formatEndpoint).join(", ")}`);
+  const addresses = opened.endpoints.map(formatEndpoint).join(", ");
+  if (addresses !== "") place.notice(`peers find it at ${addresses}`, "info");
   return opened;
 }
 

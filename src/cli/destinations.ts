@@ -5,10 +5,10 @@ import type { Change } from "../config/reload.ts";
 import type { Order, Outcome } from "../deliver/control.ts";
 import type { LetterOrder, LetterOutcome } from "../deliver/letter_order.ts";
 import { makeCursors } from "../deliver/cursors.ts";
-import { type Placed, Supervisor } from "../deliver/supervisor.ts";
+import { type Placed, type Report, Supervisor } from "../deliver/supervisor.ts";
 import type { IntakeSettings } from "../ingest/thread.ts";
 import type { Position } from "../log/mod.ts";
-import type { Journal } from "../observe/journal.ts";
+import type { Journal, Level } from "../observe/journal.ts";
 import type { DestinationFacts } from "../observe/status.ts";
 import { destinationStates, type Table } from "../observe/table.ts";
 import type { World } from "../os/world.ts";
@@ -47,7 +47,7 @@ export class Destinations {
       addSleeper: (number, nudges) => intake.addSleeper(number, nudges),
       report: (destination, news) => {
         if (news.kind === "well") return journal.say("info", "delivers again", { destination });
-        journal.say(news.kind === "lost" ? "error" : "warning", news.text, { destination });
+        journal.say(levelOf(news), news.text, { destination });
       },
     });
   }
@@ -140,6 +140,11 @@ export class Destinations {
     });
     placed.forEach(({ number }, i) => table.destination(number).set("durable", positions[i]!));
   }
+}
+
+function levelOf({ kind }: Report): Level {
+  if (kind === "alone" || kind === "info") return "info";
+  return kind === "lost" ? "error" : "warning";
 }
 
 /** In the order of the configuration: how a start numbers them. */

@@ -60,8 +60,8 @@ const otherVariables = [
 ];
 /** Kubernetes tells every pod about a service called "sparkngin" by variables like these. */
 const kubernetesVariable = /^SPARKNGIN_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?)$/;
-/** The destination of a configuration that names none. */
-const defaultDestination = { name: "out", kind: "file" };
+/** The destinations of a configuration that names none: what is kept, and what is published to whoever listens. */
+const defaultDestinations = [{ name: "out", kind: "file" }, { name: "pub", kind: "zeromq" }];
 
 export function readConfig(sources: ConfigSources): Reading {
   const document = new Document(sources.files ?? []);
@@ -74,7 +74,7 @@ export function readConfig(sources: ConfigSources): Reading {
 /** The kinds of destination that the files ask for: only their code has to be loaded. */
 export function kindsIn(files: readonly ConfigFile[]): string[] {
   const destinations = new Document(files).tables.destination;
-  if (!Array.isArray(destinations) || destinations.length === 0) return [defaultDestination.kind];
+  if (!Array.isArray(destinations) || destinations.length === 0) return defaultDestinations.map(({ kind }) => kind);
   const kinds = destinations.map((destination) => isTable(destination) ? destination.kind : undefined);
   return [...new Set(kinds.filter((kind) => typeof kind === "string"))];
 }
@@ -231,7 +231,7 @@ class ConfigReader {
     }
     const destinations = written.map((_, number) => this.#readDestination(number));
     this.#refuseDoubles(destinations);
-    return destinations.length > 0 ? destinations : [this.#defaultDestination()];
+    return destinations.length > 0 ? destinations : defaultDestinations.map((given) => this.#defaultDestination(given));
   }
 
   #readDestination(number: number): Destination {
@@ -299,12 +299,12 @@ class ConfigReader {
     return undefined;
   }
 
-  #defaultDestination(): Destination {
-    const { name, kind } = defaultDestination;
+  #defaultDestination({ name, kind }: (typeof defaultDestinations)[number]): Destination {
     const named = { id: name, place: "the default destination" };
     const common = this.#readFields({ ...destinationKeys, ...ready({ name, kind }) }, ["destination", 0], named);
     const options = this.#readFields(this.#sources.kinds[kind] ?? {}, ["destination", 0], named);
-    return { ...common, options } as unknown as Destination;
+    const required = this.#isRequired({ id: name, kind, required: common.required }, options);
+    return { ...common, required, options } as unknown as Destination;
   }
 
   /** Names become directories, and some file systems hold "Bus" and "bus" for the same. */
@@ -432,7 +432,7 @@ function outer(place: string, name: string, written: unknown): Given {
   return { source: name, written, where: `Cannot read the ${place}: `, called: name, fromFile: false };
 }
 
-/** `destinationKeys` of the default destination, which nobody has written. */
+/** `destinationKeys` of a default destination, which nobody has written. */
 function ready(values: { name: string; kind: string }): Fields {
   const { name, kind } = destinationKeys;
   return {

@@ -16,7 +16,8 @@ const zeromqHead = `
 `;
 const destinationHead = `
 # Each [[destination]] gets every message that its filter takes, at its own pace. Without any, messages go to files below the
-# data directory, as if one called "out" of the kind "file" were written.
+# data directory and, over ZeroMQ, to whoever subscribes at 127.0.0.1:7000, as if one called "out" of the kind "file" and one
+# called "pub" of the kind "zeromq" were written. Any that is written replaces both.
 `;
 
 export function sampleConfig(kinds: Readonly<Record<string, KindOfDestination>>): string {

@@ -52,8 +52,8 @@ export interface Place {
   readonly position: Position;
   /** Grows with every rewind: what was written for the same positions in an earlier one counts no more. */
   readonly generation: number;
-  /** Says something to the operator that is no error of a batch, e.g. "acks=all here means 1 copy". */
-  notice(text: string): void;
+  /** Says something to the operator that is no error of a batch, e.g. "acks=all here means 1 copy"; "info" is nothing to wonder at. */
+  notice(text: string, level?: "info" | "warning"): void;
 }
 
 /** An open connection to one destination. */

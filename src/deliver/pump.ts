@@ -217,7 +217,7 @@ export class Pump {
         tries = 0;
         if (!waits || this.#adaptor.ready === undefined) return;
         await this.#adaptor.ready(moment.signal);
-        if (!moment.signal.aborted) return;
+        if (!moment.signal.aborted || signal.aborted) return;
         watch.alone();
         alone = true;
       } catch (problem) {

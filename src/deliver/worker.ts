@@ -21,6 +21,7 @@ import { Pump, type PumpParts, type PumpWatch } from "./pump.ts";
 /** A read that fails may be a cable or a controller: what is not there after a minute is damaged. */
 const readPatienceMs = 60_000;
 const nobody = "nobody is there to take messages: they wait";
+const nobodyYet = "nobody is there to take messages: the newest wait for somebody, the oldest are overwritten";
 
 /** What the supervisor gives the thread. */
 export interface DestinationJob {
@@ -39,7 +40,9 @@ export interface DestinationJob {
 export type DestinationNews =
   | { readonly kind: "trouble"; readonly text: string; readonly tries: number }
   | { readonly kind: "well" }
-  | { readonly kind: "notice" | "lost"; readonly text: string }
+  | { readonly kind: "info" | "notice" | "lost"; readonly text: string }
+  /** That is as it may be. */
+  | { readonly kind: "alone"; readonly text: string }
   /** What came of the order with this number. */
   | { readonly kind: "obeyed"; readonly number: number; readonly outcome: Outcome | LetterOutcome }
   | { readonly kind: "stopped" };
@@ -97,7 +100,11 @@ async function work(job: DestinationJob): Promise<void> {
     ...(!destination.required && { floor: floorOf(job, world) }),
     deadLetters,
     control,
-    watch: watching(cells, { cursor, deadLetters, waiting: job.nudges }),
+    watch: watching(cells, {
+      ...{ cursor, deadLetters, waiting: job.nudges },
+      required: destination.required,
+      buffered: kind.buffer?.(destination.options) !== undefined,
+    }),
   });
   await pump.run(stop);
   await deadLetters.close();
@@ -148,7 +155,10 @@ function bufferOf(
 ): Pick<PumpParts, "buffered"> {
   const bytes = kind.buffer?.(destination.options);
   if (bytes === undefined) return {};
-  const reader = new SegmentReader(world, dir, node, 0 as Position, mark, { patienceMs: readPatienceMs });
+  const reader = new SegmentReader(world, dir, node, 0 as Position, mark, {
+    patienceMs: readPatienceMs,
+    byCommit: true,
+  });
   const tail = new Tail(new Budget(world.files, dir, bytes), reader, bytes);
   return { buffered: (from) => tail.floor(from) };
 }
@@ -165,7 +175,7 @@ function opener(
       world,
       position: cursor.position,
       generation: cursor.generation,
-      notice: (text) => say({ kind: "notice", text }),
+      notice: (text, level) => say({ kind: level === "info" ? "info" : "notice", text }),
     };
     return await kind.open(destination.options, place, signal);
   };
@@ -185,9 +195,13 @@ interface Watched {
   readonly cursor: Shown;
   readonly deadLetters: Letterbox;
   readonly waiting: MessagePort;
+  readonly required: boolean;
+  /** What waits while nobody is there is overwritten in the end, as was agreed. */
+  readonly buffered: boolean;
 }
 
-function watching(cells: DestinationCells, { cursor, deadLetters, waiting }: Watched): PumpWatch {
+function watching(cells: DestinationCells, watched: Watched): PumpWatch {
+  const { cursor, deadLetters, waiting, required, buffered } = watched;
   const tell = (told: Told) => {
     if (cells.get("waiters") > 0) waiting.postMessage(told);
   };
@@ -202,11 +216,12 @@ function watching(cells: DestinationCells, { cursor, deadLetters, waiting }: Wat
       if (text === undefined) {
         if (lastText !== "" && stalledTopics !== "") say({ kind: "trouble", text: stalledText, tries: 1 });
         else if (lastText !== "") say({ kind: "well" });
-      } else if (text !== lastText || tries % 10 === 1) say({ kind: "trouble", text, tries });
+      } else if (text !== lastText || (required && tries % 10 === 1)) say({ kind: "trouble", text, tries });
       lastText = text ?? "";
     },
     begun({ since }) {
       cells.set("since", since);
+      cells.set("alone", 0);
       cells.set("held", 0);
     },
     dead(refused) {
@@ -232,8 +247,10 @@ function watching(cells: DestinationCells, { cursor, deadLetters, waiting }: Wat
     held: (count) => cells.set("held", count),
     alone() {
       setState(cells, "waiting");
-      if (lastText !== nobody) say({ kind: "trouble", text: nobody, tries: 0 });
-      lastText = nobody;
+      cells.set("alone", buffered ? 1 : 0);
+      if (buffered && lastText !== nobodyYet) say({ kind: "alone", text: nobodyYet });
+      if (!buffered && lastText !== nobody) say({ kind: "trouble", text: nobody, tries: 0 });
+      lastText = buffered ? nobodyYet : nobody;
     },
     overwritten(from, to) {
       tell({ kind: "skipped", from, to, reason: "overwritten: nobody was there to take it" });

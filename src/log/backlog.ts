@@ -52,7 +52,7 @@ export class Budget {
 
 const stepBytes = 64 * 1024;
 
-/** The same to within 64 KiB, for budgets smaller than a segment. It reads what comes to know how long it is. */
+/** The same to within 64 KiB, or a commit, for budgets smaller than a segment. It reads what comes to know how long it is. */
 export class Tail {
   readonly #segments: Budget;
   readonly #reader: LogReader;

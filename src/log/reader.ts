@@ -39,11 +39,18 @@ export class DiskFails extends Error {
   override readonly name = "DiskFails";
 }
 
+export interface ReaderOptions {
+  /** For so long a disk that fails is asked again before what it does not give counts as damage. */
+  readonly patienceMs?: number;
+  /** Gives a commit as one item, its records as they stand there: for who only counts, a fraction of the work. */
+  readonly byCommit?: boolean;
+}
+
 export class SegmentReader implements LogReader {
   readonly node: string;
   readonly #clock: Clock;
-  /** For so long a disk that fails is asked again before what it does not give counts as damage. */
   readonly #patienceMs: number;
+  readonly #byCommit: boolean;
   /** Since when it has failed. */
   #failingSince: number | undefined;
   /** Blocks that it did not give, of segments that are closed again. */
@@ -72,10 +79,11 @@ export class SegmentReader implements LogReader {
     node: string,
     from: Position,
     mark: Watermark,
-    { patienceMs = 0 }: { readonly patienceMs?: number } = {},
+    { patienceMs = 0, byCommit = false }: ReaderOptions = {},
   ) {
     this.#clock = world.clock;
     this.#patienceMs = patienceMs;
+    this.#byCommit = byCommit;
     this.#files = world.files;
     this.#dir = dir;
     this.#logDir = join(dir, "log");
@@ -167,7 +175,10 @@ export class SegmentReader implements LogReader {
     if (commit === undefined) return this.#readOn(segment, durable);
     const { first } = commit.header;
     if (first > this.#position) return this.#gapTo(first);
-    const records = readRecords(commit.payload, commit.header);
+    const { payload, header } = commit;
+    const records = this.#byCommit
+      ? [{ position: first, count: header.count, bytes: payload }]
+      : readRecords(payload, header);
     this.#goTo(commit.next, first + commit.header.count);
     return this.#itemsOf(records, commit.header);
   }

@@ -215,7 +215,8 @@ export function destinationStatus(facts: NodeFacts, destination: DestinationFact
     pending,
     backlog_bytes: Math.round(backlogBytes(facts, number)),
     ...counts,
-    lag_s: pending > 0 ? lag(facts, cells.get("since")) : 0,
+    // What waits in case somebody comes is late for nobody.
+    lag_s: pending > 0 && cells.get("alone") === 0 ? lag(facts, cells.get("since")) : 0,
     tries: cells.get("tries"),
     held: cells.get("held"),
     ahead: Math.max(position, cells.get("ahead")),

@@ -61,6 +61,7 @@ const destinationCells = [
   "held",
   "ahead",
   "stalled",
+  "alone",
 ] as const;
 export type DestinationCell = (typeof destinationCells)[number];
 

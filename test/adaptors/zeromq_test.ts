@@ -153,7 +153,8 @@ Deno.test("M2.1 a busy address is said by name, and beyond this machine takes in
   const adaptor = await open({ listen: ["127.0.0.1:0"] }, notices);
   const address = /find it at (\S+)$/.exec(notices[0]!)![1]!;
   await assert.rejects(open({ listen: [address] }), {
-    message: `Cannot listen on ${address}: something else listens there`,
+    message: `Cannot listen on ${address}: something else listens there; it is tried again: end that, ` +
+      'or write a [[destination]] with another "listen"',
   });
   await adaptor.close();
   const problem = (options: Partial<ZeromqOptions>) => zeromq.problem!({ ...defaults(zeromq.options), ...options });

@@ -14,7 +14,8 @@ Deno.test("M8.1 check without any configuration is ok and says what that comes t
       "takes messages at http://127.0.0.1:8080/log\n" +
       "shows status and metrics at http://127.0.0.1:8081/\n" +
       "keeps its log in ./data\n" +
-      'delivers to "out": file; confirmed; required; everything\n',
+      'delivers to "out": file; confirmed; required; everything\n' +
+      'delivers to "pub": zeromq; best effort; not required; everything\n',
   );
 });
 
@@ -145,7 +146,7 @@ Deno.test("check --json tells what it found, or every problem", async () => {
   const fine = await sparkngin(["check", "--json"]);
   assert.equal(fine.code, 0);
   const found = JSON.parse(fine.out);
-  assert.deepEqual([found.ok, found.file, found.summary.length], [true, null, 4]);
+  assert.deepEqual([found.ok, found.file, found.summary.length], [true, null, 5]);
   const bad = await sparkngin(["check", "--json"], { files: { "./sparkngin.toml": "lisen = 3" } });
   assert.equal(bad.code, exitCodes.configuration);
   assert.deepEqual(JSON.parse(bad.out).problems.length, 1);

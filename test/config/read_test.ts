@@ -44,8 +44,9 @@ function refused(toml: string, problem: string, more?: Partial<ConfigSources>): 
 }
 const bus = '[[destination]]\nname = "bus"\nkind = "kafka"\nbrokers = ["k:9092"]\n';
 
-Deno.test("M8.1 nothing written gives the defaults, on loopback, with one file destination", () => {
-  const { config, origins } = understood();
+Deno.test("M8.1 nothing written gives the defaults, on loopback, with files, and a publisher that nobody waits for", () => {
+  const isBestEffort = (kind: string) => kind === "zeromq";
+  const { config, origins } = understood("", { isBestEffort });
   assert.equal(config.data, "./data");
   assert.equal(config.http.listen, "127.0.0.1:8080");
   assert.equal(config.management.listen, "127.0.0.1:8081");
@@ -53,6 +54,7 @@ Deno.test("M8.1 nothing written gives the defaults, on loopback, with one file d
   assert.equal(config.log.retain, 86_400_000);
   assert.deepEqual(config.destination.map(({ name, kind, required, options }) => ({ name, kind, required, options })), [
     { name: "out", kind: "file", required: true, options: { dir: "<data>/out" } },
+    { name: "pub", kind: "zeromq", required: false, options: {} },
   ]);
   assert.equal(origins["http.listen"]?.source, "default");
   assert.equal(origins["destination.out.dir"]?.source, "default");
@@ -67,7 +69,7 @@ Deno.test("P13 a destination that is best effort is not required unless somebody
   assert.equal(required(`${bus}retries = 0\nrequired = true\n`), true);
 });
 
-Deno.test("any configured destination replaces the default one", () => {
+Deno.test("any configured destination replaces the default ones", () => {
   const { config } = understood(bus);
   assert.deepEqual(config.destination.map(({ name }) => name), ["bus"]);
   assert.deepEqual(config.destination[0]!.options, {
@@ -467,8 +469,8 @@ Deno.test("all problems are told at once", () => {
 
 Deno.test("only the kinds that the file names need their code", () => {
   const files = (text: string) => [{ name: "f", text }];
-  assert.deepEqual(kindsIn([]), ["file"]);
-  assert.deepEqual(kindsIn(files("[http]")), ["file"]);
+  assert.deepEqual(kindsIn([]), ["file", "zeromq"]);
+  assert.deepEqual(kindsIn(files("[http]")), ["file", "zeromq"]);
   assert.deepEqual(kindsIn(files(bus + bus)), ["kafka"]);
   assert.deepEqual(kindsIn(files("[[destination]]\nkind = 3")), []);
   assert.deepEqual(kindsIn(files("=")), ["file"]);

@@ -160,6 +160,45 @@ async function freePort(): Promise<number> {
   return await Promise.resolve(port);
 }
 
+Deno.test("M2.1 without configuration messages are published at 127.0.0.1:7000, or a warning says who has the port", async () => {
+  await using first = await startNode();
+  await using second = await startNode();
+  const saysWhere = (node: Node) => node.log().find(({ destination }) => destination === "pub")?.message;
+  const both = [await eventually("one", () => saysWhere(first)), await eventually("two", () => saysWhere(second))];
+  // Somebody else on this machine may have had it before.
+  assert.match(
+    both[0]!,
+    /^(peers find it at 127\.0\.0\.1:7000$|Cannot listen on 127\.0\.0\.1:7000: something else listens)/,
+  );
+  assert.match(both[1]!, /^Cannot listen on 127\.0\.0\.1:7000: something else listens there; it is tried again: /);
+  for (const node of [first, second]) {
+    await post(node, bodies(3));
+    await arrived(`${node.dir}/data/out`, "t", 3);
+    assert.equal((await fetch(`http://${node.http}/readyz`)).status, 200);
+    const { destinations } = await status(node);
+    assert.deepEqual(destinations.map((one: any) => [one.name, one.required]), [["out", true], ["pub", false]]);
+  }
+  const pub = await eventually("a publisher that waits", async () => {
+    const [, pub] = (await status(second)).destinations;
+    return pub.state === "waiting" && pub;
+  });
+  assert.deepEqual([pub.pending, pub.last_error, pub.conserved], [3, both[1], true]);
+});
+
+Deno.test("M2.2 while nobody subscribes the newest wait, the oldest are overwritten, and the counts add up", async () => {
+  const config = `[[destination]]\nname = "pub"\nkind = "zeromq"\nlisten = ["127.0.0.1:0"]\nbuf_size = "100kB"\n`;
+  await using node = await startNode({ config });
+  for (let i = 0; i < 10; i++) await post(node, bodies(400, 100, i));
+  const pub = await eventually("overwritten messages", async () => {
+    const [pub] = (await status(node)).destinations;
+    return pub.overwritten > 0 && pub.pending < 1500 && pub;
+  });
+  assert.deepEqual([pub.position, pub.taken, pub.conserved, pub.state], [pub.overwritten, 0, true, "waiting"]);
+  assert.equal(pub.position + pub.pending, 4000);
+  assert.ok(pub.pending > 0, `${pub.pending}`);
+  assert.ok(!node.log().some(({ level }) => level !== "info"), node.stderr());
+});
+
 Deno.test("M2.1 a busy port warns, and everything else goes on; when it is free it is taken", async () => {
   const busy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = `127.0.0.1:${busy.addr.port}`;
@@ -169,7 +208,8 @@ Deno.test("M2.1 a busy port warns, and everything else goes on; when it is free 
     await using node = await startNode({ config });
     await post(node, bodies(1));
     await arrived(`${node.dir}/data/out`, "t", 1);
-    const said = `Cannot listen on ${address}: something else listens there`;
+    const said = `Cannot listen on ${address}: something else listens there; it is tried again: end that, ` +
+      'or write a [[destination]] with another "listen"';
     await eventually(
       "the warning",
       () => node.log().some(({ level, message }) => level === "warning" && message === said),

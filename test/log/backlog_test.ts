@@ -63,7 +63,7 @@ async function tenKilobytes(count: number) {
   const tail = (bytes: number) =>
     new Tail(
       new Budget(sim.files, dir, bytes),
-      new SegmentReader(sim, dir, trial.writer.node, 0 as Position, trial.mark),
+      new SegmentReader(sim, dir, trial.writer.node, 0 as Position, trial.mark, { byCommit: true }),
       bytes,
     );
   return { trial, tail };

@@ -70,6 +70,13 @@ Deno.test("a destination that has caught up has no lag, however old its last mes
   assert.equal(fullStatus(someFacts()).destinations[1]!.lag_s, 0);
 });
 
+Deno.test("M2.2 what waits in case somebody comes has no lag", () => {
+  const facts = someFacts();
+  facts.table.destination(0).set("alone", 1);
+  const [bus] = fullStatus(facts).destinations;
+  assert.deepEqual([bus!.pending, bus!.lag_s], [30, 0]);
+});
+
 Deno.test("a destination that has handled nothing yet lags since the start", () => {
   const facts = someFacts();
   facts.table.destination(0).set("since", 0);

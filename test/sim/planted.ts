@@ -227,6 +227,24 @@ export const planted: readonly Planted[] = [
     replace: "    return this.#floor = floor() > 0 ? mark.position : 0 as Position;",
   },
   {
+    name: "what nobody was there for is passed without a count",
+    file: "src/deliver/pump.ts",
+    find: "    cursor.advance(to, { overwritten: to - from });",
+    replace: "    cursor.advance(to, { taken: to - from });",
+  },
+  {
+    name: "all that nobody was there for is overwritten",
+    file: "src/deliver/pump.ts",
+    find: "Math.min(buffered(from), mark.position) as Position;\n    if (from >= to)",
+    replace: "buffered(from) > from ? mark.position : from;\n    if (from >= to)",
+  },
+  {
+    name: "what was overwritten is read all the same",
+    file: "src/deliver/pump.ts",
+    find: "    reader.seek(cursor.ahead);\n    watch.overwritten",
+    replace: "    watch.overwritten",
+  },
+  {
     name: "what has expired is read all the same",
     file: "src/deliver/pump.ts",
     find: "    reader.seek(cursor.ahead);\n    watch.expired",

@@ -33,6 +33,9 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
   const undertaker = seed % 6 === 0 ? chanceOf(seed ^ 0xdead) : undefined;
   const optional = seed % 9 === 0 ? { name: "two", bytes: 70_000 } : undefined;
   const sampled = seed % 10 === 3 ? { name: "one", share: 0.5 } : undefined;
+  const attended = seed % 9 === 4
+    ? { name: "two", bytes: 150_000, absences: absencesOf(chanceOf(seed ^ 0xa10e)) }
+    : undefined;
   const setupFor = (world: World): Setup => ({ ...common, world, reports: [] });
   const lives = 1 + Math.floor(chance() * 4);
   const common = {
@@ -44,6 +47,7 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
     undertaker,
     optional,
     sampled,
+    attended,
     lives: lives + 1,
   };
   for (let i = 0; i < lives; i++) {
@@ -60,6 +64,14 @@ function stallsOf(chance: () => number): { topic: string; from: number; to: numb
   return Array.from({ length: 1 + Math.floor(chance() * 3) }, () => {
     const from = chance() * 8000;
     return { topic: `t${Math.floor(chance() * 3)}`, from, to: from + chance() * 30_000 };
+  });
+}
+
+/** Some of them long enough for what waits to be more than is kept. */
+function absencesOf(chance: () => number): { from: number; to: number }[] {
+  return Array.from({ length: 1 + Math.floor(chance() * 4) }, () => {
+    const from = chance() * 15_000;
+    return { from, to: from + chance() ** 2 * 30_000 };
   });
 }
 

@@ -16,6 +16,7 @@ import {
   type Position,
   SegmentReader,
   SegmentWriter,
+  Tail,
   Timeline,
 } from "../../src/log/mod.ts";
 import type { Adaptor, Delivery, Result } from "../../src/deliver/adaptor.ts";
@@ -23,7 +24,7 @@ import { Control, type Order } from "../../src/deliver/control.ts";
 import { DeadLetters } from "../../src/deliver/dead_letters.ts";
 import type { DeadLetter } from "../../src/deliver/letter.ts";
 import { Letterbox } from "../../src/deliver/letterbox.ts";
-import { Pump } from "../../src/deliver/pump.ts";
+import { Pump, type PumpParts } from "../../src/deliver/pump.ts";
 import { sampleOf } from "../../src/message/sample.ts";
 import { encodeEntry } from "../../src/message/wire.ts";
 import type { World } from "../../src/os/world.ts";
@@ -105,6 +106,10 @@ export interface Weather {
   /** Topics that the destination cannot take in these times, monotonic, while it takes others. */
   readonly stalls: readonly { readonly topic: string; readonly from: number; readonly to: number }[];
 }
+/** Times, monotonic, in which nobody is there to send to. */
+export type Absences = readonly { readonly from: number; readonly to: number }[];
+
+const lookMs = 50;
 
 export class FakeDestination implements Adaptor {
   readonly #world: World;
@@ -144,6 +149,25 @@ export class FakeDestination implements Adaptor {
   async close(): Promise<void> {}
 }
 
+/** One that others come to, or not. */
+class AttendedDestination extends FakeDestination {
+  readonly #clock: World["clock"];
+  readonly #absences: Absences;
+
+  constructor(world: World, received: Received, { weather, absences }: { weather: Weather; absences: Absences }) {
+    super(world, received, weather);
+    this.#clock = world.clock;
+    this.#absences = absences;
+  }
+  async ready(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.#isAlone()) await this.#clock.sleep(lookMs, signal);
+  }
+  #isAlone(): boolean {
+    const now = this.#clock.elapsed();
+    return this.#absences.some(({ from, to }) => from <= now && now < to);
+  }
+}
+
 export interface Setup {
   readonly sim: SimWorld;
   readonly world: World;
@@ -160,6 +184,8 @@ export interface Setup {
   readonly optional?: { readonly name: string; readonly bytes: number } | undefined;
   /** One that gets a share of the messages only. Each has its key for an id then. */
   readonly sampled?: { readonly name: string; readonly share: number } | undefined;
+  /** The same, where nobody is there at times: so much is kept for who comes. */
+  readonly attended?: { readonly name: string; readonly bytes: number; readonly absences: Absences } | undefined;
 }
 
 /** Whether a destination's sample takes a message, by its id. */
@@ -229,6 +255,7 @@ export class Node {
       refusedMax: 50,
       ...(this.#setup.optional?.name === name && { floor: floorOf(world, this.#setup.optional.bytes) }),
       open: () => Promise.resolve(new FakeDestination(world, received, weather)),
+      ...(this.#setup.attended?.name === name && this.#attended(this.#setup.attended, node)),
       deadLetters,
       control,
       watch: {
@@ -248,6 +275,20 @@ export class Node {
       },
     });
     this.pumps.push({ name, cursor, control, letters: deadLetters, done: pump.run(this.#stop.signal).catch(() => {}) });
+  }
+
+  #attended(
+    { name, bytes, absences }: NonNullable<Setup["attended"]>,
+    node: string,
+  ): Pick<PumpParts, "listens" | "buffered" | "open"> {
+    const { world, model, weather } = this.#setup;
+    const reader = new SegmentReader(world, dir, node, 0 as Position, this.mark, { byCommit: true });
+    const tail = new Tail(new Budget(world.files, dir, bytes), reader, bytes);
+    return {
+      listens: true,
+      buffered: (from) => tail.floor(from),
+      open: () => Promise.resolve(new AttendedDestination(world, model.received(name), { weather, absences })),
+    };
   }
 
   pauseAll(): void {
@@ -287,7 +328,7 @@ export class Node {
     const { world } = this.#setup;
     while (!this.#stop.signal.aborted) {
       await world.clock.sleep(500, this.#stop.signal);
-      const waited = this.pumps.filter(({ name }) => name !== this.#setup.optional?.name);
+      const waited = this.pumps.filter(({ name }) => !isOptional(name, this.#setup));
       const passed = Math.min(...waited.map(({ cursor }) => cursor.durable)) as Position;
       const limits = { passed, now: world.clock.now(), retainMs: 3000, retainBytes: 200_000 };
       try {
@@ -304,6 +345,11 @@ export class Node {
     await Promise.all(this.pumps.map(({ done }) => done));
     await this.writer.close();
   }
+}
+
+/** Nobody waits for it. */
+function isOptional(name: string, { optional, attended }: Setup): boolean {
+  return name === optional?.name || name === attended?.name;
 }
 
 function floorOf(world: World, bytes: number): () => Position {
@@ -361,7 +407,7 @@ export function check(model: Model, node: Node, setup: Setup): void {
     const received = model.received(name);
     const letters = deadOf(setup, name, node);
     const dead = new Set(letters.map(({ message }) => message.key!));
-    const optional = name === setup.optional?.name;
+    const optional = isOptional(name, setup);
     const takes = samplesOf(setup, name) ?? (() => true);
     for (const key of received.seen) {
       if (!takes(key)) model.violate(`M4.16 ${name} got ${key}, which its sample leaves out`);
@@ -370,6 +416,7 @@ export function check(model: Model, node: Node, setup: Setup): void {
       !received.seen.has(key) && !dead.has(key) && !received.purged.has(key)
     );
     const owed = optional ? missing.filter((key) => key === newest) : missing;
+    checkGivenUp(model, { name, cursor, missing: missing.length }, setup);
     for (const key of owed) model.violate(`P2 ${name} never got ${key}, which was accepted`);
     checkDead(model, name, dead, setup);
     if (!optional) checkDeadCount(model, { name, cursor, letters });
@@ -381,6 +428,20 @@ export function check(model: Model, node: Node, setup: Setup): void {
       model.violate(`P2 ${name}: ${cursor.counts.damaged} damaged, ${cursor.counts.expired} expired`);
     }
     checkOrder(model, name, received);
+  }
+}
+
+/** What nobody was there for is counted, and only that. */
+function checkGivenUp(
+  model: Model,
+  { name, cursor, missing }: Pick<Node["pumps"][number], "name" | "cursor"> & { readonly missing: number },
+  { attended }: Setup,
+): void {
+  const { generation, counts } = cursor;
+  if (name !== attended?.name) {
+    if (counts.overwritten > 0) model.violate(`P2 ${name}: ${counts.overwritten} overwritten`);
+  } else if (generation === 1 && missing > counts.overwritten + counts.expired) {
+    model.violate(`P2 ${name} never got ${missing}, and counts ${counts.overwritten} as overwritten`);
   }
 }
 
