@@ -60,6 +60,7 @@ export class Socket {
   readonly #closing = new AbortController();
   #now: number;
   #reportedAt = -Infinity;
+  #watching = false;
 
   constructor(settings: SocketSettings) {
     this.#settings = settings;
@@ -72,7 +73,6 @@ export class Socket {
       heartbeatMs: settings.heartbeatMs ?? usual.heartbeatMs,
       elapsed: () => this.#now,
     };
-    void this.#watch();
   }
 
   get connections(): ReadonlySet<Connection> {
@@ -142,6 +142,7 @@ export class Socket {
     this.#now = this.#settings.clock.elapsed();
     const connection = new Connection(stream, this.#perConnection);
     this.#connections.add(connection);
+    void this.#watch();
     const owner = own(connection);
     let ready = false;
     try {
@@ -171,14 +172,18 @@ export class Socket {
     report(`a connection${peer === "" ? "" : ` from ${peer}`} was closed: ${refusal.detail}`);
   }
 
+  /** While there are connections. */
   async #watch(): Promise<void> {
+    if (this.#watching) return;
+    this.#watching = true;
     const { clock } = this.#settings;
     const { signal } = this.#closing;
-    while (!signal.aborted) {
+    while (!signal.aborted && this.#connections.size > 0) {
       await clock.sleep(lookMs, signal);
       this.#now = clock.elapsed();
       for (const connection of [...this.#connections]) connection.look();
     }
+    this.#watching = false;
   }
 }
 
