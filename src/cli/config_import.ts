@@ -1,7 +1,7 @@
 /** `sparkngin config import`: what the nginx module of 2013 was told, as a configuration of ours. */
 import { NginxProblem } from "../config/nginx.ts";
 import { importNginx } from "../config/nginx_import.ts";
-import { codeOf } from "../os/world.ts";
+import { cannotRead } from "./configuration.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
@@ -28,11 +28,6 @@ function readNginx(terminal: Terminal, path: string): string {
   try {
     return terminal.readFile(path);
   } catch (problem) {
-    const denied = ["EACCES", "EPERM"].includes(codeOf(problem));
-    const reason = codeOf(problem) === "ENOENT" ? "there is no such file" : (problem as Error).message;
-    throw new CommandError(
-      denied ? exitCodes.permission : exitCodes.configuration,
-      printable(`Cannot read ${path}: ${reason}`),
-    );
+    throw cannotRead(path, problem);
   }
 }

@@ -7,6 +7,7 @@ import { type ConfigSources, kindsIn, type Origins, readConfig } from "../config
 import type { AdaptorKind } from "../deliver/adaptor.ts";
 import { codeOf } from "../os/world.ts";
 import { CommandError, exitCodes } from "./exit.ts";
+import { printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What the command line said. */
@@ -82,11 +83,19 @@ function readIfThere(terminal: Terminal, path: string): ConfigFile | undefined {
   }
 }
 
-function cannotRead(path: string, problem: unknown): CommandError {
-  const denied = ["EACCES", "EPERM"].includes(codeOf(problem));
-  const reason = denied ? "permission denied" : (problem as Error).message;
-  const exit = denied ? exitCodes.permission : exitCodes.configuration;
-  return new CommandError(exit, `Cannot read ${path}: ${reason}`, { cause: problem });
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EISDIR: "it is a directory",
+  ENOENT: "there is no such file",
+};
+
+/** For whoever reads a file that the user has named. */
+export function cannotRead(path: string, problem: unknown): CommandError {
+  const code = codeOf(problem);
+  const reason = reasons[code] ?? (problem as Error).message;
+  const exit = ["EACCES", "EPERM"].includes(code) ? exitCodes.permission : exitCodes.configuration;
+  return new CommandError(exit, printable(`Cannot read ${path}: ${reason}`), { cause: problem });
 }
 
 type Kinds = Required<Pick<ConfigSources, "kinds" | "isBestEffort" | "problemOf">>;

@@ -1,6 +1,6 @@
 /** The files of a configuration as one: what they say together, and in which file and line each thing stands. */
 import { parse, TomlError } from "smol-toml";
-import { lineOf, type Path } from "./lines.ts";
+import { Lines, type Path } from "./lines.ts";
 import { isTable } from "./reference.ts";
 
 export interface ConfigFile {
@@ -14,6 +14,7 @@ type Tables = Readonly<Record<string, unknown>>;
 /** One file, and how many of each repeated table stand in the files before it. */
 interface Part {
   readonly file: ConfigFile;
+  readonly lines: Lines;
   readonly tables: Tables;
   readonly before: ReadonlyMap<string, number>;
 }
@@ -29,7 +30,7 @@ export class Document {
     for (const file of files) {
       const tables = this.#parse(file);
       if (tables === undefined) continue;
-      this.#parts.push({ file, tables, before: countRepeated(this.tables) });
+      this.#parts.push({ file, lines: new Lines(file.text), tables, before: countRepeated(this.tables) });
       this.#merge(this.tables, tables, []);
     }
   }
@@ -44,7 +45,7 @@ export class Document {
       for (const part of this.#parts) {
         const inside = within(part, path);
         if (inside === undefined || valueAt(part.tables, inside.slice(0, depth)) === undefined) continue;
-        return { name: part.file.name, line: lineOf(part.file.text, inside) };
+        return { name: part.file.name, line: part.lines.of(inside) };
       }
     }
     return { name: this.#parts[0]?.file.name ?? "the configuration", line: undefined };
@@ -79,11 +80,11 @@ export class Document {
   }
 
   #refuseTwice(path: Path): void {
-    const last = this.#parts.at(-1)!.file;
+    const { file: last, lines } = this.#parts.at(-1)!;
     const first = this.placeOf(path);
     const where = path.length > 1 ? ` in [${path.slice(0, -1).join(".")}]` : "";
     this.problems.push(
-      `Cannot read ${last.name}: line ${lineOf(last.text, path) ?? lineOf(last.text, [...path, 0])}: ` +
+      `Cannot read ${last.name}: line ${lines.of(path) ?? lines.of([...path, 0])}: ` +
         `"${path.at(-1)}"${where} stands in ` +
         `${first.name}, line ${first.line}, too: keep one of the two`,
     );

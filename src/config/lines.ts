@@ -8,17 +8,26 @@ const dotted = String.raw`${name}(?:\s*\.\s*${name})*`;
 const header = new RegExp(String.raw`^\s*(\[\[?)\s*(${dotted})\s*\]`);
 const assignment = new RegExp(String.raw`^\s*(${dotted})\s*=`);
 
-/** The line, counted from 1, of `path` or of the innermost thing around it; nothing when there is not even that. */
-export function lineOf(text: string, path: Path): number | undefined {
-  let best: number | undefined;
-  let depth = 0;
-  for (const [at, found] of paths(text)) {
-    if (found.length > depth && found.length <= path.length && found.every((part, i) => part === path[i])) {
-      best = at;
-      depth = found.length;
+/** The lines of one text, found once: a configuration asks for each of its keys. */
+export class Lines {
+  /** Where each path is first set, by its names. */
+  readonly #first = new Map<string, number>();
+
+  constructor(text: string) {
+    for (const [line, path] of paths(text)) {
+      const key = JSON.stringify(path);
+      if (!this.#first.has(key)) this.#first.set(key, line);
     }
   }
-  return best;
+
+  /** The line, counted from 1, of `path` or of the innermost thing around it; nothing when there is not even that. */
+  of(path: Path): number | undefined {
+    for (let depth = path.length; depth > 0; depth--) {
+      const line = this.#first.get(JSON.stringify(path.slice(0, depth)));
+      if (line !== undefined) return line;
+    }
+    return undefined;
+  }
 }
 
 /** Every line that opens a table or sets a key, with the path it sets. */

@@ -98,7 +98,7 @@ Deno.test("a file that may not be read is 77, another trouble with it 78", async
     asked: [],
   });
   const { code, err } = await sparkngin(["check", "--config", "/b"], { files });
-  assert.deepEqual([code, err], [exitCodes.configuration, "Cannot read /b: is a directory\n"]);
+  assert.deepEqual([code, err], [exitCodes.configuration, "Cannot read /b: it is a directory\n"]);
 });
 
 Deno.test("flags reach the configuration", async () => {

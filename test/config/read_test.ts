@@ -463,6 +463,13 @@ Deno.test("the path of a URL that is refused is not shown, nor a login without a
   assert.ok(!found.join("\n").includes("hunter2"), found.join("\n"));
 });
 
+Deno.test("M8.1 of a thousand destinations each key has its line, and none costs a look at all the text", () => {
+  const one = (i: number) => `[[destination]]\nname = "d${i}"\nkind = "file"\ndir = "${i}"\n`;
+  const { config, origins } = understood(Array.from({ length: 1000 }, (_, i) => one(i)).join(""));
+  assert.equal(config.destination.length, 1000);
+  assert.equal(origins["destination.d999.dir"]!.source, "sparkngin.toml:4000");
+});
+
 Deno.test("all problems are told at once", () => {
   assert.equal(problems("[http]\nlisen = 1\nbody_max = 'x'\n[lgo]\n", { env: { SPARKNGIN_X: "" } }).length, 4);
 });
