@@ -323,8 +323,7 @@ export class Pump {
     // Who is ahead of a topic is counted when that one is past it, too.
     if (behind.size === 0 && cursor.ahead === cursor.position) cursor.advance(selection.end, verdicts);
     else cursor.goAhead(selection.end, new Map([...cursor.sides, ...behind]));
-    const bytes = selection.batch.reduce((sum, { body }) => sum + body.length, 0);
-    watch.advanced(selection, { bytes, ms: world.clock.elapsed() - begin });
+    watch.advanced(selection, { bytes: selection.bodyBytes, ms: world.clock.elapsed() - begin });
     if (world.clock.elapsed() - this.#syncedAt >= syncEveryMs) this.#sync();
   }
 

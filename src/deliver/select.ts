@@ -1,8 +1,10 @@
 /** From what the log gives to what a destination gets: the messages it wants, in its format, and verdicts on the rest. */
 import type { Counts, Entry, Gap, Position, Verdict } from "../log/mod.ts";
+import type { Formatter } from "../message/format.ts";
 import type { Message } from "../message/message.ts";
-import { decodeEntry } from "../message/wire.ts";
+import { EntryReader, UnreadableEntry } from "../message/stored.ts";
 import type { Delivery } from "./adaptor.ts";
+import { Logged } from "./logged.ts";
 
 export interface Selection {
   readonly batch: readonly Delivery[];
@@ -11,6 +13,8 @@ export interface Selection {
   /** Messages and bytes read for it, whatever became of them. */
   readonly count: number;
   readonly bytes: number;
+  /** Of all bodies in the batch together. */
+  readonly bodyBytes: number;
   readonly verdicts: Counts;
   /** When the first of them was committed, ms since 1970; 0 when none can be read. For the lag. */
   readonly since: number;
@@ -19,10 +23,11 @@ export interface Selection {
 }
 export interface Selector {
   readonly node: string;
+  /** The message is good for this call only. */
   readonly wants: (message: Message) => boolean;
   /** Of those that are wanted, by their ids; all of them where this is left out. */
   readonly samples?: ((id: string) => boolean) | undefined;
-  readonly format: (message: Message, id: string) => Uint8Array;
+  readonly format: Formatter;
 }
 
 /** From where, and up to where if not to the end of what was read. */
@@ -42,6 +47,9 @@ export function select(items: readonly (Entry | Gap)[], { from, to }: Range, sel
   return out;
 }
 
+/** One for all: nobody waits while it is used. */
+const reader = new EntryReader();
+
 class Selecting implements Selection {
   readonly batch: Delivery[] = [];
   readonly lost: string[] = [];
@@ -58,9 +66,13 @@ class Selecting implements Selection {
   end: Position;
   count = 0;
   bytes = 0;
+  bodyBytes = 0;
   since = 0;
   readonly to: number;
   readonly #selector: Selector;
+  /** What the ids of our own begin with that were made in this epoch. */
+  #prefix = "";
+  #epoch = -1;
 
   constructor(from: Position, to: number, selector: Selector) {
     this.end = from;
@@ -79,30 +91,51 @@ class Selecting implements Selection {
     this.count += entry.count;
     this.bytes += entry.bytes.length;
     this.since ||= entry.time;
-    let messages: Message[];
+    const { filtered, sampled } = this.verdicts;
+    const { bodyBytes, batch: { length } } = this;
     try {
-      messages = decodeEntry(entry.bytes);
+      this.#messages(entry, upTo);
+      this.end = upTo;
     } catch (problem) {
-      return this.#giveUp(upTo, "damaged", problem instanceof Error ? problem.message : String(problem));
+      if (!(problem instanceof UnreadableEntry)) throw problem;
+      // What of it seemed to be right is forgotten: it is delivered whole or not at all.
+      Object.assign(this.verdicts, { filtered, sampled });
+      this.bodyBytes = bodyBytes;
+      this.batch.length = length;
+      this.#giveUp(upTo, "damaged", problem.message);
     }
-    if (messages.length !== entry.count) {
-      return this.#giveUp(upTo, "damaged", `an entry of ${entry.count} messages holds ${messages.length}`);
+  }
+
+  #messages(entry: Entry, upTo: Position): void {
+    if (entry.epoch !== this.#epoch) this.#prefix = `${this.#selector.node}-${entry.epoch}-`;
+    this.#epoch = entry.epoch;
+    let position: number = entry.position;
+    for (reader.open(entry.bytes); reader.next(); position++) {
+      if (position >= this.end && position < upTo) this.#message(position as Position);
     }
-    for (let i = this.end - entry.position; i < upTo - entry.position; i++) this.#message(entry, i, messages[i]!);
-    this.end = upTo;
+    const found = position - entry.position;
+    if (found !== entry.count) throw new UnreadableEntry(`an entry of ${entry.count} messages holds ${found}`);
   }
 
   #within(end: number): Position {
     return Math.min(end, this.to) as Position;
   }
 
-  #message(entry: Entry, index: number, message: Message): void {
-    const { wants, samples, node, format } = this.#selector;
-    if (!wants(message)) return void this.verdicts.filtered++;
-    const position = entry.position + index as Position;
-    const id = message.id ?? `${node}-${entry.epoch}-${position}`;
-    if (samples?.(id) === false) return void this.verdicts.sampled++;
-    this.batch.push({ id, position, message, body: format(message, id) });
+  #message(position: Position): void {
+    const { wants, samples, format } = this.#selector;
+    if (!wants(reader)) return void this.verdicts.filtered++;
+    if (samples?.(reader.id ?? `${this.#prefix}${position}`) === false) return void this.verdicts.sampled++;
+    if (format.stored?.write(reader, this.#prefix, position)) {
+      const delivery = new Logged(reader, this.#prefix, position, format.stored);
+      this.bodyBytes += delivery.bodyBytes;
+      this.batch.push(delivery);
+      return;
+    }
+    const message = reader.message();
+    const id = message.id ?? `${this.#prefix}${position}`;
+    const body = format(message, id);
+    this.bodyBytes += body.length;
+    this.batch.push({ id, position, message, body });
   }
 
   #giveUp(upTo: Position, verdict: Verdict, why: string): void {

@@ -13,10 +13,10 @@ import { type Fields, isOffTime, type Message, outputNames } from "./message.ts"
 import { Slab } from "./slab.ts";
 
 /** Fields that many messages in a row have alike; time and key differ each time and are written each time. */
-const steadyNames = outputNames.filter(([name]) => name !== "submittedTimestamp" && name !== "key");
+export const steadyNames = outputNames.filter(([name]) => name !== "submittedTimestamp" && name !== "key");
 
 /** Where the fields begin and end. */
-const frames = { v1: { begin: "{", end: "" }, v2: { begin: '{"header":{', end: "}" } } as const;
+export const frames = { v1: { begin: "{", end: "" }, v2: { begin: '{"header":{', end: "}" } } as const;
 
 /** Writes envelopes, many a second: what a message has like the one before it is not escaped again. */
 export class Envelope {
@@ -95,6 +95,6 @@ function member(name: keyof Fields, label: string, value: string | undefined): s
 }
 
 /** These are the text of a JSON object already. */
-function isJson(name: keyof Fields): boolean {
+export function isJson(name: keyof Fields): boolean {
   return name === "cookies" || name === "attributes";
 }

@@ -8,9 +8,14 @@ import { payloadBytes, payloadMember, quoted } from "./json_text.ts";
 import type { Message } from "./message.ts";
 import { plainFormatter } from "./plain.ts";
 import { Slab } from "./slab.ts";
+import { StoredEnvelope } from "./stored_envelope.ts";
 
 /** Turns messages and their ids into bytes. These may lie in a buffer that others share: don't change or transfer them. */
-export type Formatter = (message: Message, id: string) => Uint8Array;
+export interface Formatter {
+  (message: Message, id: string): Uint8Array;
+  /** Does the same from the bytes of an entry, where that can be done. */
+  readonly stored?: StoredEnvelope;
+}
 
 /** Of plain lines, where nobody says which: those of 2013, and what they left out. */
 const plainFields = `${originalFields} %data%`;
@@ -40,7 +45,8 @@ export function formatter(format: string, fields = ""): Formatter {
 
 function envelopeFormatter(version: "v1" | "v2"): Formatter {
   const envelope = new Envelope(version);
-  return (message, id) => envelope.line(message, id);
+  const line = (message: Message, id: string) => envelope.line(message, id);
+  return Object.assign(line, { stored: new StoredEnvelope(version) });
 }
 
 /** A JSON object of the fields asked for that the message has; its payload, if asked for, always last. */

@@ -1,6 +1,6 @@
 /**
  * What one request left, as the bytes kept in the log: version 1 of the entry. What the batch shares stands once, then each
- * message. The log does not look inside; nobody outside this file knows the bytes.
+ * message. The log does not look inside; nobody outside this file, `tags.ts` and `stored.ts` knows the bytes.
  *
  * | bytes | what |
  * |---|---|
@@ -15,43 +15,14 @@
  * skipped, so a later version may add some. Varints are LEB128, at most 5 bytes. An empty trace state takes the shared one away.
  */
 import type { Fields, Message } from "./message.ts";
-
-const version = 1;
-const hasIdempotency = 1;
-
-/** Tag numbers are for ever; 1–31 are taken or reserved (20 another node's arrival time). */
-const tags = {
-  id: 1,
-  topic: 2,
-  env: 3,
-  version: 4,
-  type: 5,
-  level: 6,
-  ip: 7,
-  peerIp: 8,
-  referrer: 9,
-  userAgent: 10,
-  cookies: 11,
-  key: 12,
-  submittedTimestamp: 13,
-  schema: 18,
-  attributes: 19,
-  traceparent: 21,
-  tracestate: 22,
-} as const satisfies Record<keyof Fields, number>;
-const submittedMsTag = 14;
-const jsonTag = 16;
-const bytesTag = 17;
+import { EntryReader } from "./stored.ts";
+import { bytesTag, hasIdempotency, jsonTag, submittedMsTag, tags, version } from "./tags.ts";
 
 /** What stands for a field in an entry. */
 export type FieldTag = (typeof tags)[keyof Fields];
 export function tagOf(field: keyof Fields): FieldTag {
   return tags[field];
 }
-
-const tagOrder = Object.entries(tags) as [keyof Fields, number][];
-const fieldOfTag: (keyof Fields | undefined)[] = [];
-for (const [name, tag] of tagOrder) fieldOfTag[tag] = name;
 
 /** What identifies a request that may come again. Both are 16 bytes. */
 export interface Idempotency {
@@ -242,57 +213,21 @@ export class EntryWriter {
 
 /** The messages of an entry, in order. Throws when the bytes are no entry that this version can read. */
 export function decodeEntry(entry: Uint8Array): Message[] {
-  const input = new Input(entry);
-  const head = readHead(input);
+  const reader = new EntryReader();
   const messages: Message[] = [];
-  while (input.at < entry.length) {
-    const end = input.varint() + input.at;
-    const message: Mutable<Message> = { ...head.shared };
-    readFields(input, end, message);
-    messages.push(message);
-  }
+  for (reader.open(entry); reader.next();) messages.push(reader.message());
   return messages;
 }
 
 /** The idempotency key and digest of an entry, if it has them. */
 export function idempotencyOf(entry: Uint8Array): Idempotency | undefined {
-  return readHead(new Input(entry)).idempotency;
-}
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-const nothing = new Uint8Array(0);
-
-function readHead(input: Input): EntryHead & { shared: Mutable<Message> } {
-  const found = input.byte();
-  if (found !== version) throw new Error(`Cannot read entry: its version is ${found}, this program reads ${version}`);
-  const flags = input.byte();
-  const timestamp = input.float();
-  const idempotency = flags & hasIdempotency ? { key: input.bytes(16), body: input.bytes(16) } : undefined;
-  const shared = { timestamp, data: nothing, dataIsJson: false } as Mutable<Message>;
-  const end = input.varint() + input.at;
-  readFields(input, end, shared);
-  return { timestamp, shared, idempotency };
-}
-
-function readFields(input: Input, end: number, into: Mutable<Message>): void {
-  if (end > input.length) throw new Error("Cannot read entry: a message reaches past its end");
-  while (input.at < end) {
-    const tag = input.byte();
-    const length = input.varint();
-    const name = fieldOfTag[tag];
-    if (tag === tags.tracestate && length === 0) into.tracestate = undefined;
-    else if (name !== undefined) into[name] = input.text(tag, length);
-    else if (tag === submittedMsTag && length === 8) into.submittedMs = input.float();
-    else if (tag === jsonTag || tag === bytesTag) {
-      into.data = input.bytes(length);
-      into.dataIsJson = tag === jsonTag;
-    } else input.at += length;
-  }
-  if (input.at > end) throw new Error("Cannot read entry: a field reaches past the end of its message");
+  const reader = new EntryReader();
+  reader.open(entry);
+  const { idempotencyAt: at } = reader;
+  return at === 0 ? undefined : { key: entry.subarray(at, at + 16), body: entry.subarray(at + 16, at + 32) };
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 class Output {
   at = 0;
@@ -390,60 +325,3 @@ class Output {
 const loopMax = 64;
 /** The only one: see there. */
 export const entryWriter = new EntryWriter();
-
-class Input {
-  at = 0;
-  readonly length: number;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.length = bytes.length;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-  byte(): number {
-    if (this.at >= this.length) throw new Error("Cannot read entry: it ends too early");
-    return this.#bytes[this.at++]!;
-  }
-  float(): number {
-    this.at += 8;
-    return this.#view.getFloat64(this.at - 8, true);
-  }
-  varint(): number {
-    let value = 0;
-    for (let i = 0, unit = 1; i < 5; i++, unit *= 128) {
-      const byte = this.byte();
-      value += (byte & 127) * unit;
-      if (byte < 128) return value;
-    }
-    throw new Error("Cannot read entry: a length has more than five bytes");
-  }
-  bytes(count: number): Uint8Array {
-    if (this.at + count > this.length) throw new Error("Cannot read entry: it ends too early");
-    this.at += count;
-    return this.#bytes.subarray(this.at - count, this.at);
-  }
-  /** The value of a field. Most are as they were in the message before: those are compared, which costs less than decoding. */
-  text(tag: number, count: number): string {
-    const last = lastTexts[tag];
-    if (last !== undefined && last.bytes.length === count && this.#isNext(last.bytes)) {
-      this.at += count;
-      return last.text;
-    }
-    const bytes = this.bytes(count);
-    const text = decoder.decode(bytes);
-    if (count <= rememberedMax) lastTexts[tag] = { bytes: bytes.slice(), text };
-    return text;
-  }
-  #isNext(bytes: Uint8Array): boolean {
-    const here = this.#bytes;
-    if (this.at + bytes.length > this.length) return false;
-    for (let i = 0; i < bytes.length; i++) if (here[this.at + i] !== bytes[i]) return false;
-    return true;
-  }
-}
-
-/** The value last read of each field, by tag. */
-const lastTexts: ({ readonly bytes: Uint8Array; readonly text: string } | undefined)[] = new Array(32).fill(undefined);
-const rememberedMax = 256;

@@ -180,15 +180,14 @@ export const planted: readonly Planted[] = [
   {
     name: "an entry read from its middle is delivered from its beginning",
     file: "src/deliver/select.ts",
-    find: "    for (let i = this.end - entry.position; i < upTo - entry.position; i++)",
-    replace:
-      "    this.verdicts.filtered -= this.end - entry.position;\n    for (let i = 0; i < upTo - entry.position; i++)",
+    find: "      if (position >= this.end && position < upTo)",
+    replace: "      if (position < this.end) this.verdicts.filtered--;\n      if (position < upTo)",
   },
   {
     name: "a sample judges by chance",
     file: "src/deliver/select.ts",
-    find: "    if (samples?.(id) === false)",
-    replace: "    if (samples && Math.random() < 0.5)",
+    find: "samples?.(reader.id ?? `${this.#prefix}${position}`) === false",
+    replace: "samples && Math.random() < 0.5",
   },
   {
     name: "a full disk is taken for a commit",
