@@ -7,10 +7,11 @@ import { codeOf } from "../os/world.ts";
 import type { BodyRoom } from "./body_room.ts";
 import { BadChunk, ChunkedBody } from "./chunked.ts";
 import { type Bytes, earlyProblem, type Head, headEnd, parseHead } from "./head.ts";
-import { type Answer, BodyLost, type HeaderField, type HttpRequest, NoRoom, type Span, TooLarge } from "./http.ts";
+import { type Answer, BodyLost, NoRoom, TooLarge } from "./http.ts";
 import { isProblem, type Problem, problemAnswer } from "./problem.ts";
 import { continueBytes, replyBytes } from "./reply.ts";
 import type { Handle } from "./routes.ts";
+import { StreamRequest } from "./stream_request.ts";
 
 /** The two directions of a connection. */
 export interface ByteStream {
@@ -348,60 +349,6 @@ export class Connection {
   #enter(phase: Phase): void {
     this.#phase = phase;
     this.#deadline = this.#parts.elapsed() + timeLimits[phase];
-  }
-}
-
-/** What the routes see of a request on this connection. */
-class StreamRequest implements HttpRequest {
-  readonly #connection: Connection;
-  readonly #head: Head;
-  #body: "unread" | "read" | "lost" = "unread";
-
-  constructor(connection: Connection, head: Head) {
-    this.#connection = connection;
-    this.#head = head;
-  }
-  get method(): string {
-    return this.#head.method;
-  }
-  get target(): Span {
-    return this.#head.target;
-  }
-  get peer(): string {
-    return this.#connection.peer;
-  }
-  get secure(): boolean {
-    return this.#connection.secure;
-  }
-  header(name: string): string | null {
-    return this.#head.header(name);
-  }
-  headerSpan(name: string): Span | undefined {
-    return this.#head.span(name);
-  }
-  headersFrom(prefix: string): HeaderField[] {
-    return this.#head.headersFrom(prefix);
-  }
-  async body(limit: number): Promise<Uint8Array> {
-    // The second time would take the next request for a body.
-    if (this.#body !== "unread") throw new Error("Cannot read the body of a request again");
-    this.#body = "lost";
-    const bytes = await this.#connection.readBody(this.#head, limit);
-    this.#body = "read";
-    return bytes;
-  }
-  /** Whether the next request can begin: the body was read, or it is short enough to be passed over. */
-  async passed(): Promise<boolean> {
-    if (this.#body !== "unread") return this.#body === "read";
-    // Whether the client still sends a body that it was not asked for cannot be known. RFC 9110 10.1.1.
-    if (this.#head.expectsContinue) return false;
-    try {
-      await this.body(bodyStepBytes);
-      return true;
-    } catch (problem) {
-      if (problem instanceof TooLarge || problem instanceof NoRoom || problem instanceof BodyLost) return false;
-      throw problem;
-    }
   }
 }
 

@@ -4,10 +4,8 @@
  */
 import { Buffer } from "node:buffer";
 import type { Sections } from "../config/keys.ts";
-import { LogExhausted, LogFull, type LogWriter } from "../log/mod.ts";
 import { identityText } from "../message/identity.ts";
 import { decodeEntry, type EntryWriter, entryWriter, type Idempotency, tagOf } from "../message/wire.ts";
-import { type NodeState, nodeStates, type Table } from "../observe/table.ts";
 import { type BodyRules, parseBody } from "./body.ts";
 import { attributesOf } from "./cloud_event.ts";
 import { withCors } from "./cors.ts";
@@ -34,6 +32,7 @@ import { TextMemo } from "./memo.ts";
 import { openApi } from "./openapi.ts";
 import { badMessage, isProblem, type Problem, problemAnswer, quoted, shownName } from "./problem.ts";
 import { dataOf, parseQuery, type Query } from "./query.ts";
+import { readiness } from "./readiness.ts";
 import { identityOf, type Kept, type Repeats } from "./repeats.ts";
 import { tooLong } from "./rules.ts";
 import { type Fill, openSender } from "./sender.ts";
@@ -409,28 +408,6 @@ class Routes {
     );
   }
 }
-
-/** Not ready exactly when a request would get 503: where no commit of late has shown that the log works, one is made. */
-async function readiness(table: Table, log: LogWriter, gate: Gate | undefined): Promise<Answer> {
-  const state = nodeStates[table.get("state")]!;
-  if (state === "starting" || state === "stopping") return problemAnswer(notReady[state]);
-  try {
-    await log.probe();
-    const closed = gate?.closed;
-    return closed === undefined ? text("ready\n") : problemAnswer(closed);
-  } catch (problem) {
-    if (problem instanceof LogExhausted) return problemAnswer(notReady.exhausted);
-    return problemAnswer(problem instanceof LogFull ? notReady.full : notReady.stopped);
-  }
-}
-
-const notReady: Readonly<Record<Exclude<NodeState, "ready">, Problem>> = {
-  starting: { code: "starting", detail: "The log is being read; messages are taken soon" },
-  full: { code: "disk-full", detail: "There is no room for messages now" },
-  exhausted: { code: "system-exhausted", detail: "The system lacks files or memory now" },
-  stopped: { code: "log-stopped", detail: "The log takes no messages now" },
-  stopping: { code: "stopping", detail: "This server is going away" },
-};
 
 /** An endpoint that only tells. */
 function reading(answer: Route): Route {
