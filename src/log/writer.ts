@@ -7,11 +7,11 @@ import { Commit } from "./commit.ts";
 import { removeLeftovers, writeNumber } from "./directory.ts";
 import { entryBytesMax, flagIdempotency, type Seal } from "./format.ts";
 import { type Beginning, fillBytesOf, LiveSegment, type Place, quietly } from "./live.ts";
-import { encodeMark, type Mark, openMark, peekMark } from "./mark.ts";
+import { peekMark } from "./mark.ts";
+import { MarkKeeper } from "./mark_keeper.ts";
 import type { LogWriter, Position, Watermark } from "./mod.ts";
 import { recover, type Recovered, type SegmentFact, type Undecided } from "./recover.ts";
 import { roomFor } from "./room.ts";
-import type { Slots } from "./slots.ts";
 import { dropBallast, listSpares, spareNameOf, sparesMax } from "./spares.ts";
 
 /** There is no room: nothing of the request was kept, it may come again. */
@@ -53,9 +53,6 @@ export interface WriterFacts {
 }
 
 const crowdEntries = 100;
-const markEveryMs = 1000;
-/** Where only destinations move: a lost cursor costs the copies of about so long. */
-const markMovedMs = 5000;
 /** A commit says for so long that the log works. */
 const probeAfterMs = 10_000;
 const waitMs = 500;
@@ -73,8 +70,8 @@ export class SegmentWriter implements LogWriter {
   readonly #dir: string;
   readonly #logDir: string;
   readonly #mark: Watermark;
-  readonly #marks: Slots;
   readonly #options: WriterOptions;
+  readonly #keeper: MarkKeeper;
   /** For every segment that is begun. */
   readonly #place: Place;
   readonly #reserveBytes: number;
@@ -95,13 +92,10 @@ export class SegmentWriter implements LogWriter {
   #closing = false;
   /** The commit that a crash left undecided is certain now, or there was none. */
   #lastIsCertain = false;
-  /** How far the mark says that destinations were. */
-  #marked: Mark["destinations"];
   #closed: Promise<void> | undefined;
   #stopCause: unknown;
   /** A commit that may stand in a file though it was not synced: a start would find it if no later header excluded it. */
   #unsealed: Commit | undefined;
-  #markWaits = false;
   #commits = 0;
   /** So many entries came at once that more may be waiting. */
   #crowd = false;
@@ -117,12 +111,9 @@ export class SegmentWriter implements LogWriter {
     this.#mark = mark;
     this.#options = options;
     this.node = node;
-    const marked = peekMark(world.files, dir);
     // Before anything is written: a directory that is not ours to use stays as it is.
-    this.recovered = recover(world, dir, node, marked);
-    const { slots, damaged } = openMark(world.files, dir);
-    this.#marks = slots;
-    if (damaged) options.report("the durable mark is damaged; a loss at the end of the log could not be noticed");
+    this.recovered = recover(world, dir, node, peekMark(world.files, dir));
+    this.#keeper = new MarkKeeper(world, dir, { ...options, seal: () => this.#seal });
     const { segments, tail, base, epoch, sequence } = this.recovered;
     this.#segments = [...segments];
     this.#seal = tail;
@@ -133,8 +124,6 @@ export class SegmentWriter implements LogWriter {
     this.#place = { world, logDir: this.#logDir, node, epoch: this.#epoch, segmentBytes };
     this.#reserveBytes = reserveBytes;
     this.#fillBytes = fillBytesOf(this.#place);
-    this.#marked = marked?.destinations ?? new Map();
-    void this.#markMoved();
     if (this.#settleLast()) return;
     // Nothing of it is delivered, and nothing is taken behind it, until it is certain.
     mark.raise(this.#seal!.end, this.#sequence);
@@ -181,8 +170,7 @@ export class SegmentWriter implements LogWriter {
     this.#seal = before;
     this.#writeEpoch();
     this.#begin(commit, header);
-    // Nobody has told yet how far the destinations are.
-    this.#tryMark(this.#marked);
+    this.#keeper.begun();
   }
 
   get next(): Position {
@@ -265,8 +253,7 @@ export class SegmentWriter implements LogWriter {
     this.#closing = true;
     await this.durable().catch(() => {});
     this.#timers.abort();
-    this.#tryMark();
-    quietly(() => this.#marks.close());
+    this.#keeper.close();
     this.#cutLive();
   }
 
@@ -313,7 +300,7 @@ export class SegmentWriter implements LogWriter {
       resolve();
       this.#recycle(commit);
     }
-    this.#markLater();
+    this.#keeper.grown();
   }
 
   #recycle(commit: Commit): void {
@@ -489,48 +476,6 @@ export class SegmentWriter implements LogWriter {
       if (codeOf(problem) === "") throw problem;
       return !isTransient(problem); // who commits next meets the rest
     }
-  }
-
-  #markLater(): void {
-    if (this.#markWaits || this.#closing) return;
-    this.#markWaits = true;
-    void this.#world.clock.sleep(markEveryMs, this.#timers.signal).then(() => {
-      this.#markWaits = false;
-      if (!this.#closing) this.#tryMark();
-    });
-  }
-
-  /** Nothing is written while nothing moves. */
-  async #markMoved(): Promise<void> {
-    while (!this.#closing) {
-      await this.#world.clock.sleep(markMovedMs, this.#timers.signal);
-      const places = this.#options.destinations();
-      const moved = [...places].some(([key, at]) => this.#marked.get(key) !== at);
-      // Whoever has not told yet how far it is keeps its place.
-      if (moved && !this.#closing) this.#tryMark(new Map([...this.#marked, ...places]));
-    }
-  }
-
-  #tryMark(destinations?: Mark["destinations"]): void {
-    try {
-      this.#putMark(destinations ?? this.#options.destinations());
-    } catch (problem) {
-      this.#options.report(`the durable mark cannot be written: ${textOf(problem)}`);
-    }
-  }
-
-  #putMark(destinations: Mark["destinations"]): void {
-    const seal = this.#seal;
-    if (seal === undefined) return;
-    const mark: Mark = {
-      position: seal.end,
-      chain: seal.chain,
-      segment: seal.segment,
-      offset: seal.length,
-      destinations,
-    };
-    this.#marks.put(encodeMark(mark));
-    this.#marked = destinations;
   }
 }
 

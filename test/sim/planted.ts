@@ -209,8 +209,8 @@ export const planted: readonly Planted[] = [
   },
   {
     name: "the mark is renewed by commits alone",
-    file: "src/log/writer.ts",
-    find: "      if (moved && !this.#closing) this.#tryMark(new Map([...this.#marked, ...places]));",
+    file: "src/log/mark_keeper.ts",
+    find: "      if (moved && !this.#isClosed) this.#put(new Map([...this.#marked, ...places]));",
     replace: "",
   },
   {
