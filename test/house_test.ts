@@ -119,3 +119,33 @@ function resolve(from: string, name: string): string {
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, "")).replace(/\/\/.*$/gm, "");
 }
+
+Deno.test("each guarantee has a row that names tests, and these name it", () => {
+  const text = Deno.readTextFileSync(`${root}GUARANTEES.md`);
+  const promised = [...text.matchAll(/^- \*\*P(\d+)\*\*/gm)].map(([, number]) => number!);
+  assert.deepEqual(promised, promised.map((_, i) => String(i + 1)));
+  for (const number of promised) {
+    const row = new RegExp(`^\\| P${number} \\| (.*) \\|$`, "m").exec(text)?.[1] ??
+      assert.fail(`P${number} has no row`);
+    const files = [...row.matchAll(/\]\((test\/[^)]*)\)/g)].map(([, file]) => file!);
+    assert.ok(files.length > 0, row);
+    for (const file of files) {
+      assert.match(
+        Deno.readTextFileSync(root + file),
+        new RegExp(`\\bP${number}\\b`),
+        `${file} says nothing of P${number}`,
+      );
+    }
+  }
+});
+
+Deno.test("each part of the product has a row that says how it stands", () => {
+  const rows = Deno.readTextFileSync(`${root}docs/features.md`).split("\n").filter((line) => /^\| M\d/.test(line));
+  for (const row of rows) assert.equal(row.split(/(?<!\\)\|/).length, 5, row);
+  const parts: Record<number, number> = { 1: 11, 2: 4, 3: 5, 4: 16, 5: 5, 7: 5, 8: 6 };
+  for (const [group, count] of Object.entries(parts)) {
+    for (let part = 1; part <= count; part++) {
+      assert.ok(rows.some((row) => row.startsWith(`| M${group}.${part} |`)), `M${group}.${part} has no row`);
+    }
+  }
+});
