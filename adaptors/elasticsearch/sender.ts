@@ -31,6 +31,7 @@ class Fates {
   #taken = 0;
   #problem: unknown;
   #waitMs: number | undefined;
+  #throttled = false;
   /** Nothing more is to be asked now. */
   isOver = false;
 
@@ -50,7 +51,12 @@ class Fates {
   }
   wait(ms: number | undefined): void {
     this.#waitMs = ms;
+    this.#throttled = true;
     this.isOver = true;
+  }
+  /** Of some of its documents it said that it is too much. */
+  throttle(): void {
+    this.#throttled = true;
   }
   lose(documents: readonly Document[], problem: unknown): void {
     this.hold(documents, problem instanceof Error ? problem.message : String(problem));
@@ -68,6 +74,7 @@ class Fates {
       again: batch.filter((delivery) => this.#again.has(delivery)),
       ...(this.#stalled.size > 0 && { stalled: [...this.#stalled] }),
       ...(this.#troubles.size > 0 && { trouble: [...this.#troubles].join("; ") }),
+      ...(this.#throttled && { throttled: true }),
       ...(this.#waitMs !== undefined && { waitMs: this.#waitMs }),
     };
   }
@@ -118,6 +125,7 @@ function settle(document: Document, item: Item, fates: Fates): void {
   else {
     fates.hold([document], `index "${document.index}": ${explainItem(item)}`);
     if (isAboutIndex(item)) fates.stall(document);
+    else if (item.status === 429) fates.throttle();
   }
 }
 

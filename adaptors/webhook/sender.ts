@@ -81,7 +81,7 @@ class Progress {
 
   later(answer: Answer): Result {
     const { clock, explain } = this.#sending;
-    return { ...this.rest(explain(answer)), waitMs: waitMsOf(answer, clock.now()) };
+    return { ...this.rest(explain(answer)), throttled: true, waitMs: waitMsOf(answer, clock.now()) };
   }
 
   broken(problem: Error): Result {

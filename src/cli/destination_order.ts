@@ -7,6 +7,7 @@ import {
   lockDirectory,
   openCursor,
   type Position,
+  readerOf,
   survey,
   Timeline,
 } from "../log/mod.ts";
@@ -92,11 +93,18 @@ function carryOutOn(
   dir: string,
   { name, order, state }: NamedOrder & { readonly state: CursorState },
 ): ReturnType<typeof carryOut> {
-  const { end } = survey(world.files, dir, { holder: undefined });
+  const seen = survey(world.files, dir, { holder: undefined });
+  const { end } = seen;
   const nowhere = 0 as Position; // the cursor exists
   const cursor = openCursor(world, dir, name, state.node, { fresh: nowhere, lost: nowhere });
   try {
-    return carryOut(order, { cursor, timeline: new Timeline(world.files, dir, end), now: world.clock.now() });
+    const openReader = () => readerOf(world, seen, { from: cursor.position, to: end });
+    return carryOut(order, {
+      cursor,
+      timeline: new Timeline(world.files, dir, end),
+      now: world.clock.now(),
+      openReader,
+    });
   } finally {
     cursor.close();
   }

@@ -37,6 +37,8 @@ export class Destinations {
   readonly #parts: DestinationsParts;
   readonly #supervisor: Supervisor;
   #placed: readonly Placed[] = [];
+  /** Resolves when the change under way is over, well or badly. */
+  #changing: Promise<unknown> = Promise.resolve();
   #stopped = false;
 
   constructor(parts: DestinationsParts) {
@@ -60,7 +62,13 @@ export class Destinations {
   }
 
   /** Rejects when that cannot be; then all is as it was. The others do not notice. */
-  async change({ config, added, changed, removed }: Change): Promise<void> {
+  change(change: Change): Promise<void> {
+    const done = this.#change(change);
+    this.#changing = done.catch(() => {});
+    return done;
+  }
+
+  async #change({ config, added, changed, removed }: Change): Promise<void> {
     const { table, intake } = this.#parts;
     const wanted = this.#place(config.destination);
     const receivers = await receiversOf(wanted);
@@ -82,11 +90,14 @@ export class Destinations {
     this.#beginThreads([...fresh, ...called(changed, wanted)]);
   }
 
-  order(name: string, order: Order): Promise<Outcome | undefined> {
-    return this.#supervisor.order(name, order);
+  /** In the middle of a change a destination has no thread for a moment: it is told afterwards. */
+  async order(name: string, order: Order): Promise<Outcome | undefined> {
+    await this.#changing;
+    return await this.#supervisor.order(name, order);
   }
-  letters(name: string, order: LetterOrder): Promise<LetterOutcome | undefined> {
-    return this.#supervisor.letters(name, order);
+  async letters(name: string, order: LetterOrder): Promise<LetterOutcome | undefined> {
+    await this.#changing;
+    return await this.#supervisor.letters(name, order);
   }
 
   async stop(): Promise<void> {

@@ -64,6 +64,14 @@ function troubles(destination: DestinationStatus): string[] {
   const { name, tries, last_error, conserved, start, position } = destination;
   const lines: string[] = [];
   if (last_error) lines.push(`${name}: ${last_error}${tries > 0 ? ` (tried ${tries} times)` : ""}`);
+  const { rate_limited, throttled, at_once, stalled_messages } = destination;
+  if (rate_limited) lines.push(`${name}: goes as fast as its rate_limit allows`);
+  if (throttled > 0) {
+    lines.push(`${name}: said ${throttled} times that it is too much; gets ${at_once} messages at once now`);
+  }
+  if (stalled_messages > 0) {
+    lines.push(`${name}: ${stalled_messages} messages wait, others are delivered ahead of them`);
+  }
   if (destination.sampled > 0) lines.push(`${name}: ${destination.sampled} messages left out by sample`);
   for (const verdict of ["skipped", "expired", "overwritten", "damaged"] as const) {
     if (destination[verdict] > 0) lines.push(`${name}: ${destination[verdict]} messages ${verdict}`);

@@ -234,9 +234,11 @@ export const destinationKeys = {
     ),
     (given) => void parseFields(given),
   ),
-  batch: whole("most messages sent at once", 5000, 1, 100_000),
+  batch: whole("most messages sent at once; fewer while the destination says that it is too much", 5000, 1, 100_000),
   batch_bytes: size("most bytes sent at once, about", "1MiB", 1024),
   linger: duration("how long to gather messages after a batch that was not full", "20ms"),
+  rate_limit: whole("most messages a second that are sent to it, evenly; 0 is no limit", 0),
+  rate_limit_bytes: size('the same in bytes, e.g. "10MiB"; 0 is no limit', "0"),
   deadline: duration("how long one batch may take before the connection is given up", "60s"),
   dead_max: size("room for messages this destination refuses for good; full, it pauses", "256MiB", 1_048_576),
   refused_max: whole(

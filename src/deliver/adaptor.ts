@@ -36,6 +36,8 @@ export interface Result {
   readonly stalled?: readonly string[];
   /** Why there is something in `again`: shown as the destination's last error. */
   readonly trouble?: string;
+  /** It was more than the destination bears now: it gets half as many at once, and more again step by step. */
+  readonly throttled?: boolean;
   /** How long the destination asks to be left alone before that, in ms. The pump waits five minutes at most. */
   readonly waitMs?: number;
   /** Where the taken ones are now, if the destination tells (partition and first offset, file name): for the audit. */

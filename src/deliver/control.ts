@@ -4,6 +4,7 @@
  */
 import {
   type Cursor,
+  type LogReader,
   parsePoint,
   type Point,
   pointHelp,
@@ -12,6 +13,7 @@ import {
   type Timeline,
 } from "../log/mod.ts";
 import type { Clock } from "../os/world.ts";
+import { passOver } from "./pass_over.ts";
 
 export type Order =
   | { readonly do: "pause" | "resume" }
@@ -42,42 +44,48 @@ export interface Place {
   readonly timeline: Timeline;
   /** Wall time, for "2h" ago. */
   readonly now: number;
+  /** A reader of the log, should one be needed. */
+  readonly openReader: () => LogReader;
 }
 
 export function carryOut(order: Order, place: Place): Outcome {
   const { cursor } = place;
-  const before = cursor.position;
-  const why = order.do === "rewind" || order.do === "skip" ? move(order, place) : setPaused(order.do, cursor);
-  if (why !== undefined) return why;
+  const outcome = order.do === "rewind" || order.do === "skip" ? move(order, place) : setPaused(order.do, cursor);
+  if (typeof outcome !== "number") return outcome;
   const { position, generation, start, paused } = cursor;
   return {
     state: paused ? "paused" : "delivering",
     position,
-    pending: Math.max(0, place.timeline.end - position),
+    pending: Math.max(0, place.timeline.end - cursor.ahead) + cursor.waiting,
     generation,
     start,
-    moved: Math.abs(position - before),
+    moved: outcome,
   };
 }
 
-function setPaused(wanted: "pause" | "resume", cursor: Cursor): undefined {
+function setPaused(wanted: "pause" | "resume", cursor: Cursor): 0 {
   if (cursor.paused !== (wanted === "pause")) cursor.pause(wanted === "pause");
+  return 0;
 }
 
 type Move = Order & { readonly do: "rewind" | "skip" };
 
-function move({ do: direction, to }: Move, { cursor, timeline, now }: Place): Refusal | undefined {
+/** How many messages are skipped, or delivered once more. */
+function move({ do: direction, to }: Move, { cursor, timeline, now, openReader }: Place): Refusal | number {
   const point = parsePoint(to, now);
   if (point === undefined) return { refused: "bad", why: `Cannot understand "${to}": expected ${pointHelp}` };
   const at = positionOf(point, timeline);
   const why = direction === "rewind" ? whyNotBack(point, at, { cursor, timeline }) : whyNotOn(at, { cursor, timeline });
   if (why !== undefined) return { refused: "impossible", why };
-  if (direction === "rewind") {
-    cursor.restart(at);
-  } else if (at > cursor.position) {
-    cursor.advance(at, { skipped: at - cursor.position });
+  if (direction === "skip") {
+    if (at === cursor.position) return 0;
+    const passed = passOver(cursor, { to: at, verdict: "skipped", openReader });
     cursor.sync();
+    return passed;
   }
+  const again = cursor.ahead - at - cursor.waiting;
+  cursor.restart(at);
+  return again;
 }
 
 type Course = Pick<Place, "cursor" | "timeline">;
@@ -100,11 +108,13 @@ function whyNotOn(at: Position, { cursor, timeline }: Course): string | undefine
 export class Control {
   readonly #clock: Clock;
   readonly #timeline: () => Timeline;
+  readonly #openReader: () => LogReader;
   #arrived = new AbortController();
   #waiting: { readonly order: Order; readonly settle: (outcome: Outcome) => void }[] = [];
 
-  constructor(clock: Clock, timeline: () => Timeline) {
+  constructor(clock: Clock, timeline: () => Timeline, openReader: () => LogReader) {
     this.#clock = clock;
+    this.#openReader = openReader;
     this.#timeline = timeline;
   }
 
@@ -127,7 +137,8 @@ export class Control {
     this.#waiting = [];
     this.#arrived = new AbortController();
     for (const { order, settle } of waiting) {
-      settle(carryOut(order, { cursor, timeline: this.#timeline(), now: this.#clock.now() }));
+      const [timeline, now, openReader] = [this.#timeline(), this.#clock.now(), this.#openReader];
+      settle(carryOut(order, { cursor, timeline, now, openReader }));
     }
   }
 }

@@ -40,6 +40,8 @@ export class DeadLetters {
   #known: LetterIndex | undefined;
   /** The log of the letters is open to its end: on a full disk its last commit may be uncertain for a while. */
   #whole: boolean;
+  /** A record that they are gone may stand there though it failed: what is known of them is not to be relied on. */
+  readonly #doubtful = new Set<Position>();
   /** Nobody changes anything while another one does. */
   #busy: Promise<unknown> = Promise.resolve();
   /** It has all that the records say of it: they may go. */
@@ -95,7 +97,7 @@ export class DeadLetters {
     return this.#alone(async () => {
       const fresh = refused.filter(({ delivery }) => {
         const place = this.#index.at(delivery.position);
-        return place === undefined || place.generation !== generation;
+        return place?.generation !== generation || this.#doubtful.has(delivery.position);
       });
       const time = this.#world.clock.now();
       await this.#store(fresh.map(({ delivery: { position, id, message }, reason }) => {
@@ -137,10 +139,10 @@ export class DeadLetters {
     return this.#alone(() => this.#drop(positions.filter((position) => this.has(position))));
   }
 
-  /** Throws those away that are wanted so; how many. Those ahead of a topic that waits stay until they are counted as dead. */
+  /** Throws those away that are wanted so; how many. */
   purge(wanted: Wanted): Promise<number> {
     return this.#alone(async () => {
-      const positions = await this.#positions((letter) => wanted(letter) && !this.#isAhead(letter));
+      const positions = await this.#positions(wanted);
       await this.#drop(positions);
       await this.#giveBack();
       return positions.length;
@@ -236,16 +238,12 @@ export class DeadLetters {
     for (let at = 0; at < positions.length; at += atOnce) {
       const part = positions.slice(at, at + atOnce);
       const bytes = encode(part);
+      if (kind === "gone") { for (const position of part) this.#doubtful.add(position); }
       const number = this.#writer.append(bytes, 1);
       await this.#writer.durable();
+      for (const position of part) this.#doubtful.delete(position);
       this.#index.see({ kind, positions: part, retaken } as never, number, bytes.length);
     }
-  }
-
-  #isAhead({ position, generation }: DeadLetter): boolean {
-    const cursor = this.#cursor;
-    if (cursor === undefined || generation !== cursor.generation) return false;
-    return position >= cursor.position && position < cursor.ahead;
   }
 
   async #positions(wanted: Wanted): Promise<Position[]> {
@@ -292,7 +290,7 @@ export class DeadLetters {
 }
 
 /** Whether the cursor has it among its dead. */
-function isCounted({ position, generation }: DeadLetter, cursor: Cursor): boolean {
-  if (position < cursor.start || position >= cursor.position) return false;
+function isCounted({ position, generation, message }: DeadLetter, cursor: Cursor): boolean {
+  if (position < cursor.start || position >= (cursor.sides.get(message.topic)?.from ?? cursor.ahead)) return false;
   return generation === undefined || generation === cursor.generation;
 }

@@ -8,6 +8,7 @@ import type { Delivery, Result } from "./adaptor.ts";
 import { pauseAfter } from "./backoff.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import type { DeadLetter } from "./letter.ts";
+import type { Pace } from "./pace.ts";
 import type { Selector } from "./select.ts";
 
 const waitMsMax = 300_000;
@@ -16,7 +17,7 @@ export interface ReplayParts {
   readonly world: World;
   readonly cursor: Cursor;
   readonly selector: Pick<Selector, "format">;
-  readonly limit: { readonly count: number; readonly bytes: number };
+  readonly pace: Pace;
   /** Undefined while none are open: then there are none. */
   readonly letters: () => DeadLetters | undefined;
   /** One try; undefined when nothing is certain. */
@@ -71,7 +72,7 @@ export class Replay {
   }
 
   #next(letters: DeadLetters): { readonly delivery: Delivery; readonly letter: DeadLetter }[] {
-    const { limit, selector } = this.#parts;
+    const { pace: { limit }, selector } = this.#parts;
     const batch: { readonly delivery: Delivery; readonly letter: DeadLetter }[] = [];
     let bytes = 0;
     let last = this.#from as number;

@@ -1,13 +1,23 @@
 /** From what the log gives to what a destination gets: the messages it wants, in its format, and verdicts on the rest. */
-import type { Counts, Entry, Gap, Position, Verdict } from "../log/mod.ts";
+import { type Counts, type Entry, type Gap, type Position, type Verdict, verdicts } from "../log/mod.ts";
 import type { Formatter } from "../message/format.ts";
 import type { Message } from "../message/message.ts";
 import { EntryReader, UnreadableEntry } from "../message/stored.ts";
 import type { Delivery } from "./adaptor.ts";
 import { Logged } from "./logged.ts";
 
+/** Messages in a row that are not sent, all for the same reason. */
+export interface Passed {
+  readonly position: Position;
+  readonly count: number;
+  readonly verdict: Verdict;
+  /** Nothing where no message can be read. */
+  readonly topic?: string | undefined;
+}
 export interface Selection {
   readonly batch: readonly Delivery[];
+  /** What is not in the batch, in order. */
+  readonly passed: readonly Passed[];
   /** The position after the last item. */
   readonly end: Position;
   /** Messages and bytes read for it, whatever became of them. */
@@ -15,7 +25,6 @@ export interface Selection {
   readonly bytes: number;
   /** Of all bodies in the batch together. */
   readonly bodyBytes: number;
-  readonly verdicts: Counts;
   /** When the first of them was committed, ms since 1970; 0 when none can be read. For the lag. */
   readonly since: number;
   /** Ranges that cannot be delivered, for the operator. */
@@ -30,15 +39,16 @@ export interface Selector {
   readonly format: Formatter;
 }
 
-/** From where, and up to where if not to the end of what was read. */
+/** From where, up to where if not to the end of what was read, and of which topic if not of all. */
 export interface Range {
   readonly from: Position;
   readonly to?: Position;
+  readonly topic?: string;
 }
 
 /** `from` is the cursor: an entry that begins before it comes whole, and what it had is skipped; so is what comes after `to`. */
-export function select(items: readonly (Entry | Gap)[], { from, to }: Range, selector: Selector): Selection {
-  const out = new Selecting(from, to ?? Infinity, selector);
+export function select(items: readonly (Entry | Gap)[], range: Range, selector: Selector): Selection {
+  const out = new Selecting(range, selector);
   for (const item of items) {
     if (out.end >= out.to) break;
     if ("why" in item) out.gap(item);
@@ -47,36 +57,36 @@ export function select(items: readonly (Entry | Gap)[], { from, to }: Range, sel
   return out;
 }
 
+/** How many there are of each verdict. */
+export function countsOf(passed: readonly Passed[]): Counts {
+  const counts = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Record<Verdict, number>;
+  for (const { verdict, count } of passed) counts[verdict] += count;
+  return counts;
+}
+
 /** One for all: nobody waits while it is used. */
 const reader = new EntryReader();
 
 class Selecting implements Selection {
   readonly batch: Delivery[] = [];
   readonly lost: string[] = [];
-  readonly verdicts: Record<Verdict, number> = {
-    taken: 0,
-    filtered: 0,
-    sampled: 0,
-    dead: 0,
-    skipped: 0,
-    expired: 0,
-    overwritten: 0,
-    damaged: 0,
-  };
+  readonly passed: (Passed & { count: number })[] = [];
   end: Position;
   count = 0;
   bytes = 0;
   bodyBytes = 0;
   since = 0;
   readonly to: number;
+  readonly #topic: string | undefined;
   readonly #selector: Selector;
   /** What the ids of our own begin with that were made in this epoch. */
   #prefix = "";
   #epoch = -1;
 
-  constructor(from: Position, to: number, selector: Selector) {
+  constructor({ from, to = Infinity as Position, topic }: Range, selector: Selector) {
     this.end = from;
     this.to = to;
+    this.#topic = topic;
     this.#selector = selector;
   }
 
@@ -91,15 +101,16 @@ class Selecting implements Selection {
     this.count += entry.count;
     this.bytes += entry.bytes.length;
     this.since ||= entry.time;
-    const { filtered, sampled } = this.verdicts;
-    const { bodyBytes, batch: { length } } = this;
+    const { bodyBytes, batch: { length }, passed } = this;
+    const [runs, inLast] = [passed.length, passed.at(-1)?.count];
     try {
       this.#messages(entry, upTo);
       this.end = upTo;
     } catch (problem) {
       if (!(problem instanceof UnreadableEntry)) throw problem;
       // What of it seemed to be right is forgotten: it is delivered whole or not at all.
-      Object.assign(this.verdicts, { filtered, sampled });
+      passed.length = runs;
+      if (inLast !== undefined) passed.at(-1)!.count = inLast;
       this.bodyBytes = bodyBytes;
       this.batch.length = length;
       this.#giveUp(upTo, "damaged", problem.message);
@@ -123,8 +134,11 @@ class Selecting implements Selection {
 
   #message(position: Position): void {
     const { wants, samples, format } = this.#selector;
-    if (!wants(reader)) return void this.verdicts.filtered++;
-    if (samples?.(reader.id ?? `${this.#prefix}${position}`) === false) return void this.verdicts.sampled++;
+    if (this.#topic !== undefined && reader.topic !== this.#topic) return;
+    if (!wants(reader)) return this.#pass({ position, topic: reader.topic, count: 1, verdict: "filtered" });
+    if (samples?.(reader.id ?? `${this.#prefix}${position}`) === false) {
+      return this.#pass({ position, topic: reader.topic, count: 1, verdict: "sampled" });
+    }
     if (format.stored?.write(reader, this.#prefix, position)) {
       const delivery = new Logged(reader, this.#prefix, position, format.stored);
       this.bodyBytes += delivery.bodyBytes;
@@ -138,9 +152,16 @@ class Selecting implements Selection {
     this.batch.push({ id, position, message, body });
   }
 
+  #pass(passed: Passed): void {
+    const last = this.passed.at(-1);
+    const goesOn = last?.verdict === passed.verdict && last.topic === passed.topic;
+    if (goesOn && last.position + last.count === passed.position) last.count += passed.count;
+    else this.passed.push(passed);
+  }
+
   #giveUp(upTo: Position, verdict: Verdict, why: string): void {
     if (upTo <= this.end) return;
-    this.verdicts[verdict] += upTo - this.end;
+    this.#pass({ position: this.end, count: upTo - this.end, verdict });
     this.lost.push(`messages ${this.end} to ${upTo - 1} cannot be delivered (${verdict}): ${why}`);
     this.end = upTo;
   }

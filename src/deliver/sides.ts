@@ -1,22 +1,24 @@
 /**
  * The topics that a destination cannot take now, while it takes others: each has a side cursor from where on its messages wait, and
- * is tried now and then. The main way goes on ahead of them; what it has delivered there is counted once the slowest is past it.
+ * is tried now and then. The main way goes on ahead of them, and counts what it has delivered there; of a topic that waits nothing is
+ * counted, whatever its filter says, before it is here that it is judged.
  */
-import type { Cursor, LogReader, Position } from "../log/mod.ts";
+import type { Cursor, LogReader, Position, Verdict } from "../log/mod.ts";
 import type { World } from "../os/world.ts";
 import type { Delivery, Result } from "./adaptor.ts";
 import { pauseAfter } from "./backoff.ts";
-import { select, type Selection, type Selector } from "./select.ts";
+import type { Pace } from "./pace.ts";
+import { countsOf, select, type Selection, type Selector } from "./select.ts";
 
 export interface SidesParts {
   readonly world: World;
   readonly cursor: Cursor;
   readonly selector: Selector;
-  readonly limit: { readonly count: number; readonly bytes: number };
+  readonly pace: Pace;
   /** A second one on the same log, opened when it is needed. */
   readonly openReader: () => LogReader;
-  /** Which of these became dead letters when they were sent. */
-  readonly isDead: (position: Position) => boolean;
+  /** Tells of messages that waited and cannot be read any more. */
+  readonly lost: (text: string) => void;
   /** One try; undefined when nothing is certain. */
   readonly send: (batch: readonly Delivery[], tries: number) => Promise<Result | undefined>;
 }
@@ -26,6 +28,8 @@ interface Side {
   /** What is under way of it, and where that ends: a try that went halfway is not begun anew. */
   left: readonly Delivery[];
   end: Position | undefined;
+  /** What is decided of it. */
+  counts: Partial<Record<Verdict, number>>;
   tries: number;
   /** Monotonic. */
   dueAt: number;
@@ -53,8 +57,7 @@ export class Sides {
 
   /** Monotonic, when the next is due; Infinity when none waits. */
   get dueAt(): number {
-    const { position, ahead, sides } = this.#parts.cursor;
-    if (sides.size === 0) return position < ahead ? -Infinity : Infinity;
+    const { sides } = this.#parts.cursor;
     return [...sides.keys()].reduce((soonest, topic) => Math.min(soonest, this.#of(topic).dueAt), Infinity);
   }
 
@@ -64,7 +67,6 @@ export class Sides {
     const now = world.clock.elapsed();
     const topic = [...cursor.sides.keys()].find((topic) => this.#of(topic).dueAt <= now);
     if (topic !== undefined) await this.#send(topic, this.#of(topic));
-    this.#count();
   }
 
   /** What was under way is read anew. */
@@ -81,57 +83,81 @@ export class Sides {
     const known = this.#sides.get(topic);
     if (known) return known;
     const { world } = this.#parts;
-    const fresh = { left: [], end: undefined, tries: 0, dueAt: world.clock.elapsed() + pauseAfter(0, world.random) };
+    const dueAt = world.clock.elapsed() + pauseAfter(0, world.random);
+    const fresh: Side = { left: [], end: undefined, counts: {}, tries: 0, dueAt };
     this.#sides.set(topic, fresh);
     return fresh;
   }
 
   async #send(topic: string, side: Side): Promise<void> {
-    const { cursor, world, send } = this.#parts;
+    const { cursor, world, send, pace } = this.#parts;
     if (side.end === undefined) {
-      const { batch, end } = this.#read(cursor.sides.get(topic)!, cursor.ahead);
-      side.left = batch.filter(({ message }) => message.topic === topic);
-      side.end = end;
+      const { batch, passed, end } = this.#read(topic, cursor.sides.get(topic)!.from);
+      Object.assign(side, { left: batch, end, counts: countsOf(passed.filter(({ topic }) => topic !== undefined)) });
     }
     if (side.left.length > 0) {
-      const result = await send(side.left, side.tries);
+      const now = pace.cut(side.left);
+      const result = await send(now, side.tries);
+      const again = result?.again ?? now;
+      side.left = [...again, ...side.left.slice(now.length)];
+      const dead = result?.refused.length ?? 0;
+      count(side.counts, { dead, taken: now.length - again.length - dead });
       if (result === undefined || result.again.length > 0) {
-        side.left = result?.again ?? side.left;
         side.dueAt = world.clock.elapsed() + Math.max(pauseAfter(side.tries++, world.random), result?.waitMs ?? 0);
         return;
       }
+      if (side.left.length > 0) return;
     }
-    this.#move(topic, side.end);
+    this.#move(topic, side.end!, side.counts);
     Object.assign(side, { left: [], end: undefined, tries: 0 });
   }
 
-  #move(topic: string, to: Position): void {
-    const { cursor } = this.#parts;
+  #move(topic: string, to: Position, decided: Side["counts"]): void {
+    const { cursor, lost } = this.#parts;
+    const { from, waits } = cursor.sides.get(topic)!;
+    const counts = within(waits, decided);
+    let left = waits - sum(counts);
+    if (to >= cursor.ahead && left > 0) {
+      lost(`${left} messages of topic "${topic}" from ${from} on cannot be delivered (damaged)`);
+      count(counts, { damaged: left });
+      left = 0;
+    }
     const sides = new Map(cursor.sides);
-    if (to < cursor.ahead) sides.set(topic, to);
+    if (left > 0) sides.set(topic, { from: to, waits: left });
     else {
       sides.delete(topic);
       this.#sides.delete(topic);
     }
-    cursor.goAhead(cursor.ahead, sides);
+    cursor.settle(cursor.ahead, sides, counts);
   }
 
-  /** What no side cursor holds back any more gets its verdicts. */
-  #count(): void {
-    const { cursor, isDead } = this.#parts;
-    const upTo = Math.min(cursor.ahead, ...cursor.sides.values()) as Position;
-    while (cursor.position < upTo) {
-      const { batch, end, verdicts } = this.#read(cursor.position, upTo);
-      if (end === cursor.position) throw new Error(`Cannot count what was delivered from ${end} on: it is not there`);
-      const dead = batch.filter(({ position }) => isDead(position)).length;
-      cursor.advance(end, { ...verdicts, taken: batch.length - dead, dead });
-    }
-  }
-
-  #read(from: Position, to: Position): Selection {
-    const { selector, limit } = this.#parts;
+  #read(topic: string, from: Position): Selection {
+    const { selector, pace, cursor } = this.#parts;
     this.#reader ??= this.#parts.openReader();
     this.#reader.seek(from);
-    return select(this.#reader.next(limit), { from, to }, selector);
+    return select(this.#reader.next(pace.limit), { from, to: cursor.ahead, topic }, selector);
   }
+}
+
+type Decided = Partial<Record<Verdict, number>>;
+
+function count(counts: Decided, more: Decided): void {
+  for (const [verdict, add] of Object.entries(more) as [Verdict, number][]) {
+    counts[verdict] = (counts[verdict] ?? 0) + add;
+  }
+}
+
+function sum(counts: Decided): number {
+  return Object.values(counts).reduce((total, one) => total + one, 0);
+}
+
+/** What could not be read when it was passed has its verdict, though it can be read now. */
+function within(most: number, decided: Decided): Decided {
+  let room = most;
+  const entries = Object.entries(decided).map(([verdict, count]) => {
+    const fits = Math.min(room, count);
+    room -= fits;
+    return [verdict, fits];
+  });
+  return Object.fromEntries(entries);
 }

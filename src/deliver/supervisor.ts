@@ -112,6 +112,12 @@ function described({ state, position, pending, generation }: Standing): string {
 
 type ThreadParts = SupervisorParts & Placed & { readonly hear: (news: Report) => void };
 
+/** Who gave an order, and how long that one waits. */
+interface Unanswered {
+  readonly resolve: (outcome: any) => void;
+  readonly patience: AbortController;
+}
+
 class DestinationThread {
   readonly #parts: ThreadParts;
   readonly #stopping = new AbortController();
@@ -121,7 +127,7 @@ class DestinationThread {
   #ended: Promise<void>;
   #orders = 0;
   /** Orders that the thread has not answered yet, by their numbers. */
-  readonly #unanswered = new Map<number, (outcome: any) => void>();
+  readonly #unanswered = new Map<number, Unanswered>();
 
   constructor(parts: ThreadParts) {
     this.#parts = parts;
@@ -132,11 +138,12 @@ class DestinationThread {
   order<T>(order: Order | LetterOrder, patienceMs: number): Promise<T | Refusal> {
     const { promise, resolve } = Promise.withResolvers<T | Refusal>();
     const number = ++this.#orders;
-    this.#unanswered.set(number, resolve);
+    const patience = new AbortController();
+    this.#unanswered.set(number, { resolve, patience });
     if (this.#alive) this.#tell({ kind: "order", number, order });
     else this.#answer(number, unavailable);
     const { clock } = this.#parts.world;
-    void clock.sleep(patienceMs, this.#stopping.signal).then(() => this.#answer(number, unavailable));
+    void clock.sleep(patienceMs, patience.signal).then(() => this.#answer(number, unavailable));
     return promise;
   }
 
@@ -144,8 +151,10 @@ class DestinationThread {
     this.#worker?.postMessage(told);
   }
   #answer(number: number, outcome: Outcome | LetterOutcome): void {
-    this.#unanswered.get(number)?.(outcome);
+    const unanswered = this.#unanswered.get(number);
     this.#unanswered.delete(number);
+    unanswered?.resolve(outcome);
+    unanswered?.patience.abort();
   }
   #giveUpOrders(): void {
     for (const number of [...this.#unanswered.keys()]) this.#answer(number, unavailable);

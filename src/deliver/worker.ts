@@ -58,11 +58,12 @@ async function work(job: DestinationJob): Promise<void> {
   const { destination, dir, node } = job;
   const cells = new Table(job.table).destination(job.number);
   const mark = followed(job, cells);
-  const control = new Control(world.clock, () => new Timeline(world.files, dir, mark.position));
   // The cursor exists: it was made before the first message was taken. Should it not be readable now, we were there at least.
   const last = cells.get("durable") as Position;
   const cursor = openCursor(world, dir, destination.name, node, { fresh: last, lost: last });
   show(cells, cursor);
+  cells.set("atOnce", destination.batch);
+  cells.set("capped", 0);
   if (cursor.paused) say({ kind: "notice", text: "it is paused by command until it is told to resume" });
   const deadLetters = new Letterbox({
     world,
@@ -73,11 +74,12 @@ async function work(job: DestinationJob): Promise<void> {
     bytesMax: destination.dead_max,
     report: (text) => say({ kind: "notice", text: `dead letters: ${text}` }),
   });
+  const openReader = () => new SegmentReader(world, dir, node, cursor.position, mark, { patienceMs: readPatienceMs });
+  const control = new Control(world.clock, () => new Timeline(world.files, dir, mark.position), openReader);
   const stop = listened((order) =>
     isForLetters(order) ? carryOutOnLetters(order, () => deadLetters.look(), world.clock) : control.give(order)
   );
   const kind = (await adaptors[destination.kind]!()).default;
-  const openReader = () => new SegmentReader(world, dir, node, cursor.position, mark, { patienceMs: readPatienceMs });
   const pump = new Pump({
     world,
     reader: openReader(),
@@ -91,6 +93,7 @@ async function work(job: DestinationJob): Promise<void> {
       format: formatter(destination.format, destination.fields),
     },
     limit: { count: destination.batch, bytes: destination.batch_bytes },
+    rate: { count: destination.rate_limit, bytes: destination.rate_limit_bytes },
     lingerMs: () => cells.get("waiters") > 0 ? 0 : destination.linger,
     deadlineMs: destination.deadline,
     open: opener(job, kind, { world, cursor }),
@@ -245,6 +248,14 @@ function watching(cells: DestinationCells, watched: Watched): PumpWatch {
       cells.set("deadBytes", deadLetters.found()?.bytes ?? 0);
     },
     held: (count) => cells.set("held", count),
+    capped(ms) {
+      cells.set("capped", ms > 0 ? 1 : 0);
+      if (ms > 0) cells.add("cappedMicros", Math.round(ms * 1000));
+    },
+    paced(atOnce, throttled) {
+      cells.set("atOnce", atOnce);
+      if (throttled) cells.add("throttles", 1);
+    },
     alone() {
       setState(cells, "waiting");
       cells.set("alone", buffered ? 1 : 0);
@@ -262,7 +273,7 @@ function watching(cells: DestinationCells, watched: Watched): PumpWatch {
       tell({ kind: "skipped", from, to, reason: "expired: more than backlog_max waits" });
       show(cells, cursor);
     },
-    advanced(_selection, { bytes, ms }) {
+    advanced({ bytes, ms }) {
       tell({ kind: "reached", position: cursor.ahead });
       show(cells, cursor);
       cells.set("deadBytes", deadLetters.found()?.bytes ?? 0);
@@ -289,6 +300,7 @@ function show(cells: DestinationCells, cursor: Shown): void {
   cells.set("durable", cursor.durable);
   cells.set("position", cursor.position);
   cells.set("ahead", cursor.ahead);
+  cells.set("waiting", cursor.waiting);
   setState(cells, cursor.paused ? "paused" : "delivering");
 }
 

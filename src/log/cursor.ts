@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { type Files, join, type World } from "../os/world.ts";
 import { bytesOfHex, getWhole, hexOf, putWhole, viewOf } from "./format.ts";
-import type { Cursor, Position } from "./mod.ts";
+import type { Cursor, Position, Side } from "./mod.ts";
 import { setFileAside } from "./quarantine.ts";
 import { peekSlots, slotPayloadMax, Slots } from "./slots.ts";
 import { type Counts, type Verdict, verdicts } from "./verdict.ts";
@@ -18,10 +18,10 @@ export interface CursorState {
   readonly retaken: number;
   /** By command: nothing is delivered until somebody says so. */
   readonly paused: boolean;
-  /** Everything before it is delivered, too, but for what the side cursors say; the position itself where there are none. */
+  /** Everything before it has a verdict, too, but for what the side cursors say; the position itself where there are none. */
   readonly ahead: Position;
-  /** By topic: from there on its messages are not delivered yet. */
-  readonly sides: ReadonlyMap<string, Position>;
+  /** Of topics that wait. */
+  readonly sides: ReadonlyMap<string, Side>;
 }
 
 const cursorVersion = 1;
@@ -31,9 +31,11 @@ const sideCountAt = 112;
 const flagsAt = 116;
 const cursorBytes = 120;
 const flagPaused = 1;
-/** Of a side cursor, without its topic: the topic's length, and the position. */
-const sideBytes = 2 + 8;
-const noSides: ReadonlyMap<string, Position> = new Map();
+/** The counts have what was delivered ahead of topics that wait. Without it they have not, and it comes again. */
+const flagCounted = 2;
+/** Of a side cursor, without its topic: the topic's length, the position, and how many wait. */
+const sideBytes = 2 + 8 + 8;
+const noSides: ReadonlyMap<string, Side> = new Map();
 export const noCounts: Counts = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Counts;
 
 /**
@@ -129,34 +131,42 @@ class SlotCursor implements Cursor {
   get ahead(): Position {
     return this.#state.ahead;
   }
-  get sides(): ReadonlyMap<string, Position> {
+  get sides(): ReadonlyMap<string, Side> {
     return this.#state.sides;
+  }
+  get waiting(): number {
+    return waitingIn(this.#state.sides);
   }
   get paused(): boolean {
     return this.#state.paused;
   }
   advance(to: Position, step: Partial<Counts>): void {
-    const given = verdicts.reduce((sum, verdict) => sum + (step[verdict] ?? 0), 0);
-    if (to - this.#state.position !== given) {
-      throw new Error(`Cannot advance cursor from ${this.#state.position} to ${to}: ${given} verdicts were given`);
-    }
-    const counts = added(this.#state.counts, step);
-    const ahead = Math.max(to, this.#state.ahead) as Position;
-    // A side cursor that is reached moves along; one at the end of what is ahead has nothing left to do.
-    const moved = [...this.#state.sides].map(([topic, from]) => [topic, Math.max(from, to) as Position] as const);
-    const sides = new Map(moved.filter(([, from]) => from < ahead));
-    this.#state = { ...this.#state, position: to, counts, ahead, sides: sides.size === 0 ? noSides : sides };
+    if (this.#state.sides.size > 0) throw new Error("Cannot advance: topics wait");
+    this.settle(to, noSides, step);
   }
   holdsSides(topics: Iterable<string>): boolean {
     let bytes = cursorBytes;
     for (const topic of topics) bytes += sideBytes + Buffer.byteLength(topic);
     return bytes <= slotPayloadMax;
   }
-  goAhead(to: Position, sides: ReadonlyMap<string, Position>): void {
-    for (const from of sides.values()) {
-      if (from < this.#state.position || from >= to) throw new Error(`Cannot leave a topic behind at ${from}`);
+  settle(ahead: Position, sides: ReadonlyMap<string, Side>, step: Partial<Counts>): void {
+    const before = this.#state;
+    const given = verdicts.reduce((sum, verdict) => sum + (step[verdict] ?? 0), 0);
+    const waiting = waitingIn(sides) - waitingIn(before.sides);
+    if (ahead - before.ahead !== given + waiting) {
+      throw new Error(
+        `Cannot advance cursor from ${before.ahead} to ${ahead}: ${given} verdicts were given, ${waiting} more wait`,
+      );
     }
-    this.#state = { ...this.#state, ahead: to, sides };
+    let position = ahead;
+    for (const [topic, { from, waits }] of sides) {
+      if (from < before.position || from >= ahead || waits < 1) {
+        throw new Error(`Cannot leave ${waits} messages of topic "${topic}" behind at ${from}`);
+      }
+      if (from < position) position = from;
+    }
+    const counts = added(before.counts, step);
+    this.#state = { ...before, position, counts, ahead, sides: sides.size === 0 ? noSides : sides };
   }
   retake(count: number): void {
     const { counts, retaken } = this.#state;
@@ -184,6 +194,13 @@ class SlotCursor implements Cursor {
   }
 }
 
+/** How many messages wait in all. */
+export function waitingIn(sides: ReadonlyMap<string, Side>): number {
+  let sum = 0;
+  for (const { waits } of sides.values()) sum += waits;
+  return sum;
+}
+
 function added(counts: Counts, step: Partial<Counts>): Counts {
   const sum: Record<Verdict, number> = { ...counts };
   for (const verdict of verdicts) sum[verdict] += step[verdict] ?? 0;
@@ -191,7 +208,7 @@ function added(counts: Counts, step: Partial<Counts>): Counts {
 }
 
 function encodeCursor(state: CursorState): Uint8Array {
-  const sides = [...state.sides].map(([topic, from]) => ({ name: Buffer.from(topic), from }));
+  const sides = [...state.sides].map(([topic, side]) => ({ name: Buffer.from(topic), ...side }));
   const bytes = new Uint8Array(sides.reduce((sum, { name }) => sum + sideBytes + name.length, cursorBytes));
   const view = viewOf(bytes);
   view.setUint32(0, cursorVersion, true);
@@ -203,12 +220,13 @@ function encodeCursor(state: CursorState): Uint8Array {
   putWhole(view, retakenAt, state.retaken);
   if (state.ahead > state.position) putWhole(view, aheadAt, state.ahead);
   view.setUint32(sideCountAt, sides.length, true);
-  view.setUint32(flagsAt, state.paused ? flagPaused : 0, true);
+  view.setUint32(flagsAt, (state.paused ? flagPaused : 0) | (sides.length > 0 ? flagCounted : 0), true);
   let at = cursorBytes;
-  for (const { name, from } of sides) {
+  for (const { name, from, waits } of sides) {
     view.setUint16(at, name.length, true);
     bytes.set(name, at + 2);
     putWhole(view, at + 2 + name.length, from);
+    putWhole(view, at + 10 + name.length, waits);
     at += sideBytes + name.length;
   }
   return bytes;
@@ -219,27 +237,30 @@ function decodeCursor(bytes: Uint8Array): CursorState | undefined {
   if (bytes.length < cursorBytes || view.getUint32(0, true) !== cursorVersion) return undefined;
   const counts = Object.fromEntries(verdicts.map((verdict, i) => [verdict, getWhole(view, 32 + 8 * i)])) as Counts;
   const position = getWhole(view, 24) as Position;
+  const flags = view.getUint32(flagsAt, true);
+  const counted = (flags & flagCounted) !== 0;
   return {
     node: hexOf(bytes.subarray(8, 16)),
     generation: view.getUint32(4, true),
     start: getWhole(view, 16) as Position,
     position,
-    ahead: Math.max(position, getWhole(view, aheadAt)) as Position,
-    sides: decodeSides(bytes),
+    ahead: counted ? Math.max(position, getWhole(view, aheadAt)) as Position : position,
+    sides: counted ? decodeSides(bytes) : noSides,
     counts,
     retaken: getWhole(view, retakenAt),
-    paused: (view.getUint32(flagsAt, true) & flagPaused) !== 0,
+    paused: (flags & flagPaused) !== 0,
   };
 }
 
-function decodeSides(bytes: Uint8Array): ReadonlyMap<string, Position> {
+function decodeSides(bytes: Uint8Array): ReadonlyMap<string, Side> {
   const view = viewOf(bytes);
-  const sides = new Map<string, Position>();
+  const sides = new Map<string, Side>();
   let at = cursorBytes;
   for (let left = view.getUint32(sideCountAt, true); left > 0; left--) {
     const length = view.getUint16(at, true);
     const topic = new TextDecoder().decode(bytes.subarray(at + 2, at + 2 + length));
-    sides.set(topic, getWhole(view, at + 2 + length) as Position);
+    const from = getWhole(view, at + 2 + length) as Position;
+    sides.set(topic, { from, waits: getWhole(view, at + 10 + length) });
     at += sideBytes + length;
   }
   return sides;

@@ -52,20 +52,28 @@ export interface LogReader {
   close(): void;
 }
 
+/** Of a topic that waits: its messages have no verdict from there on, so many before `ahead`. */
+export interface Side {
+  readonly from: Position;
+  readonly waits: number;
+}
+
 /**
- * How far a destination has come: everything before `position` has a verdict and is counted so. Where topics cannot go on, others
- * do: then everything before `ahead` is delivered as well, but for the messages of those topics from their side cursors on. What
- * lies between `position` and `ahead` is counted when the position gets there.
+ * How far a destination has come: everything before `position` has a verdict. Where topics cannot go on, others do: then
+ * everything before `ahead` has one as well, but for the messages of those topics from their side cursors on. What has a verdict
+ * is counted: `start` + the counts + what waits = `ahead`.
  */
 export interface Cursor {
   readonly position: Position;
   readonly ahead: Position;
   /** By topic; none before `position`, all before `ahead`. */
-  readonly sides: ReadonlyMap<string, Position>;
+  readonly sides: ReadonlyMap<string, Side>;
+  /** How many messages wait beside what is delivered ahead of them. */
+  readonly waiting: number;
   /** Whether there is room for the side cursors of these topics. */
   holdsSides(topics: Iterable<string>): boolean;
-  /** The others go on; durable with the next `sync`. */
-  goAhead(to: Position, sides: ReadonlyMap<string, Position>): void;
+  /** How it is after a step; `counts` are those of the step, and have to fit. Durable with the next `sync`. */
+  settle(ahead: Position, sides: ReadonlyMap<string, Side>, counts: Partial<Counts>): void;
   /** Nothing has changed since the last `sync`. */
   readonly synced: boolean;
   readonly counts: Counts;
@@ -74,7 +82,7 @@ export interface Cursor {
   readonly start: Position;
   /** How far the cursor would be after a power cut: what retention goes by. */
   readonly durable: Position;
-  /** `counts` are those of this step, added. Durable within a second, and before any segment behind it is removed. */
+  /** The same where no topic waits. Durable within a second, and before any segment behind it is removed. */
   advance(to: Position, counts: Partial<Counts>): void;
   /** So many of those taken in this generation were dead letters before, and counted as such. */
   readonly retaken: number;

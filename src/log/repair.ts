@@ -4,7 +4,7 @@
  */
 import { crc32 } from "node:zlib";
 import { type Files, join, readWhole, replaceFile, type World } from "../os/world.ts";
-import { type CursorState, openCursor } from "./cursor.ts";
+import { type CursorState, openCursor, waitingIn } from "./cursor.ts";
 import { isDamagedNumber, keepNode, nodeInFile, readNumber, writeNumber } from "./directory.ts";
 import { firstCommitAt, hexOf } from "./format.ts";
 import { destinationKey, encodeMark, type Mark, openMark } from "./mark.ts";
@@ -209,7 +209,9 @@ function cursorMendings(seen: Survey, { node, cursors, names }: CursorsKnown): M
     const at = remembered(name) ?? oldest;
     if (cursor === undefined || cursor.node !== node) return [lostCursor(seen.dir, { name, node, at })];
     const sum = verdicts.reduce((total, verdict) => total + cursor.counts[verdict], 0);
-    return cursor.start + sum === cursor.position ? [] : [brokenCursor(seen.dir, { name, node, at: cursor.position })];
+    return cursor.start + sum + waitingIn(cursor.sides) === cursor.ahead
+      ? []
+      : [brokenCursor(seen.dir, { name, node, at: cursor.position })];
   });
 }
 

@@ -1,5 +1,6 @@
 /** What a data directory holds, in numbers. Reads the heads of commits, not what they hold. */
 import { type Files, join } from "../os/world.ts";
+import { waitingIn } from "./cursor.ts";
 import { formatVersion } from "./format.ts";
 import type { Position } from "./mod.ts";
 import { openSeen, type SegmentSeen, type Survey, survey } from "./survey.ts";
@@ -65,8 +66,8 @@ export function stat(files: Files, dir: string): Stat {
     segments,
     destinations: [...cursorsIn(files, dir)].map(([name, cursor]) => {
       if (cursor === undefined) return { name, readable: false };
-      const { position, generation, start, paused, counts } = cursor;
-      const pending = Math.max(0, seen.end - position);
+      const { position, ahead, sides, generation, start, paused, counts } = cursor;
+      const pending = Math.max(0, seen.end - ahead) + waitingIn(sides);
       return { name, readable: true, position, pending, generation, start, paused, ...inOrder(counts) };
     }),
     dead: deadLettersIn(files, dir).map((name) => {

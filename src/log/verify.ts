@@ -1,6 +1,6 @@
 /** Is everything that was accepted still as it was? Reads all of a data directory and changes nothing. */
 import { type Files, join } from "../os/world.ts";
-import { type CursorState, peekCursor } from "./cursor.ts";
+import { type CursorState, peekCursor, waitingIn } from "./cursor.ts";
 import { nodeInFile } from "./directory.ts";
 import { type Finding, Findings, lostIn } from "./finding.ts";
 import type { Position } from "./mod.ts";
@@ -90,13 +90,13 @@ function checkCursors(
 }
 
 function checkCursor(
-  { node, start, position, counts }: CursorState,
+  { node, start, position, ahead, sides, counts }: CursorState,
   { file, end, node: ours, findings }: { file: string; end: Position; node: string | undefined; findings: Findings },
 ): void {
   if (ours !== undefined && node !== ours) findings.damage(file, `it belongs to node ${node}`);
   const sum = verdicts.reduce((total, verdict) => total + counts[verdict], 0);
-  if (start + sum !== position) {
-    findings.damage(file, `its counts do not add up: from ${start}, ${sum} verdicts, but it stands at ${position}`);
+  if (start + sum + waitingIn(sides) !== ahead) {
+    findings.damage(file, `its counts do not add up: from ${start}, ${sum} verdicts, but it stands at ${ahead}`);
   }
   if (position > end) {
     const text = `it stands at ${position}, and the log ends at ${end}: accepted messages are missing at the end`;

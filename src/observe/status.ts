@@ -59,13 +59,20 @@ export interface DestinationStatus extends Counts {
   readonly held: number;
   /** Everything before it is delivered, but for the messages of topics that wait. */
   readonly ahead: number;
-  /** How many topics wait while others go on. */
+  /** How many topics wait while others go on, and how many messages of theirs. */
   readonly stalled_topics: number;
+  readonly stalled_messages: number;
+  /** How many messages it gets at once, at most: fewer than `batch` after it said that it is too much. */
+  readonly at_once: number;
+  /** How often it said so since the start. */
+  readonly throttled: number;
+  /** It could have more, and is sent no more by its rate_limit. */
+  readonly rate_limited: boolean;
   readonly last_error: string;
   readonly required: boolean;
   readonly generation: number;
   readonly start: number;
-  /** Every position from `start` to `position` has exactly one verdict. */
+  /** Every position from `start` to `ahead` has exactly one verdict, but for those that wait. */
   readonly conserved: boolean;
 }
 /** What came in by named pipes since the start. */
@@ -204,9 +211,9 @@ export function stateOf(cells: DestinationCells): DestinationState {
 export function destinationStatus(facts: NodeFacts, destination: DestinationFacts): DestinationStatus {
   const { number, name, kind, required, lastError } = destination;
   const cells = facts.table.destination(number);
-  const { position, start, counts, conserved } = balance(cells);
+  const { position, ahead, waiting, start, counts, conserved } = balance(cells);
   // Read after the position, so that a busy destination is never ahead of the log.
-  const pending = Math.max(0, facts.table.get("durable") - position);
+  const pending = Math.max(0, facts.table.get("durable") - ahead) + waiting;
   return {
     name,
     kind,
@@ -219,8 +226,12 @@ export function destinationStatus(facts: NodeFacts, destination: DestinationFact
     lag_s: pending > 0 && cells.get("alone") === 0 ? lag(facts, cells.get("since")) : 0,
     tries: cells.get("tries"),
     held: cells.get("held"),
-    ahead: Math.max(position, cells.get("ahead")),
+    ahead,
     stalled_topics: cells.get("stalled"),
+    stalled_messages: waiting,
+    at_once: cells.get("atOnce"),
+    throttled: cells.get("throttles"),
+    rate_limited: cells.get("capped") === 1,
     last_error: lastError,
     required,
     generation: cells.get("generation"),
@@ -231,6 +242,8 @@ export function destinationStatus(facts: NodeFacts, destination: DestinationFact
 
 interface Balance {
   readonly position: number;
+  readonly ahead: number;
+  readonly waiting: number;
   readonly start: number;
   readonly counts: Counts;
   readonly conserved: boolean;
@@ -249,7 +262,10 @@ function balance(cells: DestinationCells): Balance {
 function balanceNow(cells: DestinationCells): Balance {
   const { position, counts } = cells;
   const start = cells.get("generationStart");
-  return { position, start, counts, conserved: start + sum(counts) === position && cells.position === position };
+  const ahead = Math.max(position, cells.get("ahead"));
+  const waiting = cells.get("waiting");
+  const conserved = start + sum(counts) + waiting === ahead && cells.position === position;
+  return { position, ahead, waiting, start, counts, conserved };
 }
 
 function sum(counts: Counts): number {

@@ -62,6 +62,11 @@ const destinationCells = [
   "ahead",
   "stalled",
   "alone",
+  "waiting",
+  "atOnce",
+  "throttles",
+  "capped",
+  "cappedMicros",
 ] as const;
 export type DestinationCell = (typeof destinationCells)[number];
 

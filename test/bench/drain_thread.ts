@@ -43,6 +43,8 @@ async function carry(name: string, from: number, end: number): Promise<void> {
     dead() {},
     retaken() {},
     held() {},
+    capped() {},
+    paced() {},
     expired() {},
     overwritten() {},
     stalled() {},
@@ -57,12 +59,13 @@ async function carry(name: string, from: number, end: number): Promise<void> {
     mark,
     selector: { node, wants: filterOf(), format: formatter("json") },
     limit: { count: batch, bytes: batch_bytes },
+    rate: { count: 0, bytes: 0 },
     lingerMs: () => 0,
     deadlineMs: deadline,
     open: async () => ({ send: async () => ({ refused: [], again: [] }), close: async () => {} }),
     deadLetters: new Letterbox({ world, dir, destination: name, cursor, node, bytesMax: dead_max, report }),
     refusedMax: refused_max,
-    control: new Control(world.clock, () => new Timeline(world.files, dir, mark.position)),
+    control: new Control(world.clock, () => new Timeline(world.files, dir, mark.position), openReader),
     watch,
   });
   await pump.run(ended.signal);

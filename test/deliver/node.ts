@@ -69,6 +69,9 @@ export interface Started {
   readonly control: Control;
   readonly cursor: ReturnType<typeof openCursor>;
   readonly troubles: string[];
+  /** How long parts had to wait for a cap; how many messages could go at once, each time that changed. */
+  readonly capped: number[];
+  readonly paced: number[];
   readonly dead: () => DeadLetters;
   readonly deadLetters: Letterbox;
   readonly stop: () => Promise<void>;
@@ -83,7 +86,8 @@ function floorOf(world: World, bytes: number): () => Position {
 
 export function start(
   destination: ScriptedDestination,
-  options: Partial<Pick<PumpParts, "deadlineMs" | "limit" | "refusedMax" | "listens" | "buffered">> & {
+  options: Partial<Pick<PumpParts, "deadlineMs" | "limit" | "rate" | "refusedMax" | "listens" | "buffered">> & {
+    wants?: PumpParts["selector"]["wants"];
     deadMax?: number;
     budget?: number;
   } = {},
@@ -103,20 +107,23 @@ export function start(
   const from = 0 as Position;
   const cursor = openCursor(world, "data", "one", node, { fresh: from, lost: from });
   const troubles: string[] = [];
+  const [capped, paced]: [number[], number[]] = [[], []];
   const bytesMax = options.deadMax ?? 1 << 30;
   const deadLetters = new Letterbox({ world, dir: "data", destination: "one", cursor, node, bytesMax, report() {} });
   const dead = () => deadLetters.open();
-  const control = new Control(world.clock, () => new Timeline(world.files, "data", mark.position));
+  const openReader = () => new SegmentReader(world, "data", node, cursor.position, mark);
+  const control = new Control(world.clock, () => new Timeline(world.files, "data", mark.position), openReader);
   const pump = new Pump({
     world,
-    reader: new SegmentReader(world, "data", node, cursor.position, mark),
-    openReader: () => new SegmentReader(world, "data", node, cursor.position, mark),
+    reader: openReader(),
+    openReader,
     cursor,
     mark,
-    selector: { node, wants: ({ level }) => level !== "debug", format: (message) => message.data },
+    selector: { node, wants: options.wants ?? (({ level }) => level !== "debug"), format: (message) => message.data },
     limit: { count: 100, bytes: 1 << 20 },
     refusedMax: 50,
     ...(options.budget !== undefined && { floor: floorOf(world, options.budget) }),
+    rate: { count: 0, bytes: 0 },
     lingerMs: () => 5,
     deadlineMs: 1000,
     open: () => destination.open(),
@@ -131,6 +138,8 @@ export function start(
       dead() {},
       retaken() {},
       held() {},
+      capped: (ms) => void (ms > 0 && capped.push(ms)),
+      paced: (atOnce) => void paced.push(atOnce),
       stalled: (topics, text) => void (text && troubles.push(`${topics.join(" ")}: ${text}`)),
       expired: (from, to) => void troubles.push(`expired ${from}–${to}`),
       alone: () => void troubles.push("alone"),
@@ -158,5 +167,5 @@ export function start(
     }
     await sim.run(writer.durable());
   };
-  return { sim, destination, writer, control, cursor, troubles, dead, deadLetters, stop, put };
+  return { sim, destination, writer, control, cursor, troubles, capped, paced, dead, deadLetters, stop, put };
 }

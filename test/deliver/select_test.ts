@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Entry, Position } from "../../src/log/mod.ts";
-import { select } from "../../src/deliver/select.ts";
+import { countsOf, select } from "../../src/deliver/select.ts";
 import { encodeEntry } from "../../src/message/wire.ts";
 import { textOf, utf8 } from "./node.ts";
 
@@ -38,14 +38,14 @@ Deno.test("P2 every position gets a verdict: gaps, unreadable entries and short 
     { ...entry(6, "b", "c"), bytes: new Uint8Array([9, 9, 9]) },
     { ...entry(8, "d"), count: 2 },
   ];
-  const { batch, end, verdicts, lost } = select(items, { from: 0 as Position }, selector);
+  const { batch, end, passed, lost } = select(items, { from: 0 as Position }, selector);
   assert.deepEqual(batch.map(({ position }) => position), [3]);
-  assert.deepEqual([end, verdicts.expired, verdicts.damaged, lost.length], [10, 3, 6, 4]);
+  assert.deepEqual([end, countsOf(passed).expired, countsOf(passed).damaged, lost.length], [10, 3, 6, 4]);
 });
 
 Deno.test("a gap that reaches back before the cursor counts from the cursor", () => {
   const gap = { position: 0 as Position, count: 10, why: "damaged" as const };
-  assert.equal(select([gap], { from: 8 as Position }, selector).verdicts.damaged, 2);
+  assert.equal(countsOf(select([gap], { from: 8 as Position }, selector).passed).damaged, 2);
 });
 
 Deno.test("M4.16 the filter comes first, then the sample, by the id that goes out; each verdict is counted", () => {
@@ -53,8 +53,8 @@ Deno.test("M4.16 the filter comes first, then the sample, by the id that goes ou
   const seen: string[] = [];
   const samples = (id: string) => seen.push(id) > 0 && id !== "mine";
   const wants = ({ data }: { data: Uint8Array }) => textOf(data) !== "debug";
-  const { batch, verdicts, end } = select(items, { from: 0 as Position }, { ...selector, wants, samples });
+  const { batch, passed, end } = select(items, { from: 0 as Position }, { ...selector, wants, samples });
   assert.deepEqual([batch.map(({ body }) => textOf(body)), end], [["a", "b"], 5]);
-  assert.deepEqual([verdicts.filtered, verdicts.sampled], [2, 1]);
+  assert.deepEqual([countsOf(passed).filtered, countsOf(passed).sampled], [2, 1]);
   assert.deepEqual(seen, ["9f3c01aa27de4410-3-0", "mine", "9f3c01aa27de4410-3-3"]);
 });

@@ -140,3 +140,27 @@ Deno.test("M8.1 what a running node can take over it does, and it names what wai
   await arrived(`${node.dir}/out`, "usual");
   assert.deepEqual((await status(node)).reload.needs_restart, ["http.connections_max"]);
 });
+
+Deno.test("M3.2 M8.1 an order that comes while a reload changes its destination is carried out", async () => {
+  await using node = await startNode({ config: files("one") });
+  const asOrder = { method: "POST", headers: { "content-type": "application/json" }, body: "{}" };
+  const answers: number[] = [];
+  let asking = true;
+  const asked = (async () => {
+    for (let i = 0; asking; i++) {
+      const url = `http://${node.management}/destinations/one/${i % 2 === 0 ? "pause" : "resume"}`;
+      const answer = await fetch(url, asOrder);
+      answers.push(answer.status);
+      await answer.body?.cancel();
+    }
+  })();
+  for (let round = 1; round <= 6; round++) {
+    await write(node, files("one", `batch = ${100 + round}`));
+    assert.match((await reload(node)).stdout, /changed: one/);
+  }
+  asking = false;
+  await asked;
+  assert.deepEqual([...new Set(answers)], [200], `${answers.length} orders`);
+  assert.equal((await fetch(`http://${node.management}/destinations/two/pause`, asOrder)).status, 404);
+  assert.equal(await node.stop(), 0);
+});

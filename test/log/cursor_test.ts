@@ -201,30 +201,44 @@ Deno.test("P14 side cursors survive a power cut, with how far the others are; no
   const sim = atTwenty();
   const at = (position: number) => position as Position;
   const cursor = openCursor(sim.boot(), "data", "out", node, { fresh: at(0), lost: at(0) });
-  const before = cursor.position;
-  cursor.goAhead(at(before + 100), new Map([["a", before], ["b.c", at(before + 7)]]));
-  assert.deepEqual([cursor.synced, cursor.durable], [false, before]);
+  const [before, { taken }] = [cursor.position, cursor.counts];
+  const sides = new Map([["a", { from: before, waits: 3 }], ["b.c", { from: at(before + 7), waits: 1 }]]);
+  cursor.settle(at(before + 100), sides, { taken: 90, filtered: 6 });
+  assert.deepEqual([cursor.synced, cursor.durable, cursor.waiting], [false, before, 4]);
   cursor.sync();
   sim.cutPower();
   const again = openCursor(sim.boot(), "data", "out", node, { fresh: at(0), lost: at(0) });
-  assert.deepEqual([again.position, again.ahead, [...again.sides]], [before, before + 100, [["a", before], [
-    "b.c",
-    before + 7,
-  ]]]);
+  assert.deepEqual([again.position, again.ahead, [...again.sides]], [before, before + 100, [...sides]]);
+  assert.deepEqual([again.counts.taken, again.counts.filtered], [taken + 90, 6]);
   assert.deepEqual(seenByCursors(sim.files, "data", node), [before + 100]);
   assert.deepEqual([...peekCursors(sim.files, "data", node).values()], [before]);
-  again.advance(at(before + 50), { skipped: 50 });
-  assert.deepEqual([again.ahead, [...again.sides]], [before + 100, [["a", before + 50], ["b.c", before + 50]]]);
-  again.advance(at(before + 100), { skipped: 50 });
-  assert.deepEqual([again.ahead, again.sides.size], [before + 100, 0]);
-  assert.throws(() => again.goAhead(at(before + 100), new Map([["a", at(before + 100)]])), /behind/);
+  again.settle(again.ahead, new Map([["b.c", { from: at(before + 7), waits: 1 }]]), { skipped: 3 });
+  assert.deepEqual([again.position, again.ahead], [before + 7, before + 100]);
+  again.settle(again.ahead, new Map(), { taken: 1 });
+  assert.deepEqual([again.position, again.ahead, again.sides.size], [before + 100, before + 100, 0]);
+});
+
+Deno.test("P2 a step whose verdicts do not fit is refused, with topics that wait and without", () => {
+  const at = (position: number) => position as Position;
+  const cursor = openCursor(atTwenty().boot(), "data", "new", node, { fresh: at(0), lost: at(0) });
+  assert.throws(() => cursor.advance(at(10), { taken: 9 }), /from 0 to 10: 9 verdicts were given, 0 more wait/);
+  const waits = (from: number, waits: number) => new Map([["a", { from: at(from), waits }]]);
+  assert.throws(() => cursor.settle(at(10), waits(3, 2), { taken: 9 }), /9 verdicts were given, 2 more wait/);
+  assert.throws(() => cursor.settle(at(10), waits(10, 1), { taken: 9 }), /behind at 10/);
+  cursor.settle(at(10), waits(3, 2), { taken: 8 });
+  assert.throws(() => cursor.settle(at(10), waits(2, 1), { taken: 1 }), /behind at 2/);
+  assert.throws(() => cursor.settle(at(10), new Map(), { taken: 1 }), /1 verdicts were given, -2 more wait/);
+  assert.throws(() => cursor.advance(at(11), { taken: 1 }), /topics wait/);
+  cursor.settle(at(10), new Map(), { taken: 2 });
+  assert.deepEqual([cursor.position, cursor.counts.taken], [10, 10]);
 });
 
 Deno.test("a cursor has room for as many side cursors as a slot has bytes", () => {
   const cursor = openCursor(atTwenty().boot(), "data", "new", node, { fresh: 0 as Position, lost: 0 as Position });
   const topics = (count: number) => Array.from({ length: count }, (_, i) => `${i}`.padStart(249, "x"));
-  assert.deepEqual([cursor.holdsSides(topics(15)), cursor.holdsSides(topics(16))], [true, false]);
-  cursor.goAhead(10 as Position, new Map(topics(15).map((topic) => [topic, 3 as Position])));
+  assert.deepEqual([cursor.holdsSides(topics(14)), cursor.holdsSides(topics(15))], [true, false]);
+  const side = { from: 3 as Position, waits: 1 };
+  cursor.settle(20 as Position, new Map(topics(14).map((topic) => [topic, side])), { taken: 6 });
   cursor.sync();
 });
 

@@ -1,5 +1,6 @@
 /** One seed, one story: some lives that end in a power cut, a kill or an orderly stop, then peace, then the reckoning. */
 import { codeOf, type World } from "../../src/os/world.ts";
+import type { Message } from "../../src/message/message.ts";
 import { chance as chanceOf } from "./chance.ts";
 import { check, checkMark, client, Model, Node, type Setup } from "./system.ts";
 import { SimWorld } from "./world.ts";
@@ -25,6 +26,7 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
     poison: refuses() ? "7" : "",
     relents: seed % 6 === 0 ? 0.5 : 0,
     wrongUntil: seed % 8 === 0 ? 20_000 : 0,
+    throttles: seed % 10 === 9 ? 0.3 : 0,
     stalls: seed % 4 === 1 ? stallsOf(chanceOf(seed ^ 0x57a11)) : [],
   };
   // A stream of its own, so that the stories of the other seeds stay what they were.
@@ -36,7 +38,14 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
   const attended = seed % 9 === 4
     ? { name: "two", bytes: 150_000, absences: absencesOf(chanceOf(seed ^ 0xa10e)) }
     : undefined;
-  const setupFor = (world: World): Setup => ({ ...common, world, reports: [] });
+  const capped = seed % 10 === 7 ? { name: "two", count: 40 } : undefined;
+  const sometimes = seed % 12 === 5 ? "3" : "";
+  let life = 0;
+  const setupFor = (world: World): Setup => {
+    const wantsAll = sometimes === "" || life++ % 2 === 0;
+    const wants = ({ key }: Message) => wantsAll || !key!.endsWith(sometimes);
+    return { ...common, world, wants, reports: [] };
+  };
   const lives = 1 + Math.floor(chance() * 4);
   const common = {
     sim,
@@ -48,6 +57,8 @@ export async function runSeed(seed: number, plant: Plant = (world) => world): Pr
     optional,
     sampled,
     attended,
+    capped,
+    sometimes,
     lives: lives + 1,
   };
   for (let i = 0; i < lives; i++) {

@@ -26,6 +26,7 @@ import type { DeadLetter } from "../../src/deliver/letter.ts";
 import { Letterbox } from "../../src/deliver/letterbox.ts";
 import { Pump, type PumpParts } from "../../src/deliver/pump.ts";
 import { sampleOf } from "../../src/message/sample.ts";
+import type { Message } from "../../src/message/message.ts";
 import { encodeEntry } from "../../src/message/wire.ts";
 import type { World } from "../../src/os/world.ts";
 import type { SimWorld } from "./world.ts";
@@ -63,12 +64,27 @@ export class Received {
   readonly refused = new Set<string>();
   readonly #name: string;
   readonly #model: Model;
+  #cap: number | undefined;
+  #sent: { readonly at: number; readonly count: number }[] = [];
   readonly #ids = new Map<string, string>();
   readonly #positions = new Map<number, string>();
 
   constructor(name: string, model: Model) {
     this.#name = name;
     this.#model = model;
+  }
+  /** From now on, in a life that knows nothing of the one before. */
+  limit(cap: number | undefined): void {
+    this.#cap = cap;
+    this.#sent = [];
+  }
+  /** So many were sent to it, taken or not. */
+  note(count: number, now: number): void {
+    if (this.#cap === undefined) return;
+    this.#sent = [...this.#sent.filter(({ at }) => at > now - 1000), { at: now, count }];
+    const sum = this.#sent.reduce((total, { count }) => total + count, 0);
+    // What was not used lately, and the part that ends the second.
+    if (sum > this.#cap * 1.25 + 1) this.#model.violate(`M4 ${this.#name} was sent ${sum} messages within a second`);
   }
   take({ id, position, message, body }: Delivery): void {
     const key = message.key!;
@@ -103,6 +119,8 @@ export interface Weather {
   readonly relents: number;
   /** Until then, monotonic, every message is refused for good: the destination itself is wrong. */
   readonly wrongUntil: number;
+  /** Chance that a send is more than the destination bears: it takes nothing of it. */
+  readonly throttles: number;
   /** Topics that the destination cannot take in these times, monotonic, while it takes others. */
   readonly stalls: readonly { readonly topic: string; readonly from: number; readonly to: number }[];
 }
@@ -122,10 +140,13 @@ export class FakeDestination implements Adaptor {
     this.#weather = weather;
   }
   async send(batch: readonly Delivery[], signal: AbortSignal): Promise<Result> {
-    const { breaks, waits, poison, relents, wrongUntil } = this.#weather;
+    const { breaks, waits, poison, relents, wrongUntil, throttles } = this.#weather;
+    this.#received.note(batch.length, this.#world.clock.elapsed());
     const stalled = new Set(this.#stalledNow());
     await this.#world.clock.sleep(this.#world.random() * 20, signal);
     if (signal.aborted) throw new Error("aborted");
+    // Asked for nothing where there is no such chance: the stories of the other seeds stay what they were.
+    if (throttles > 0 && this.#world.random() < throttles) return { refused: [], again: batch, throttled: true };
     const wrong = this.#world.clock.elapsed() < wrongUntil;
     const relenting = new Set(relents > 0 ? batch.filter(() => this.#world.random() < relents) : []);
     const bad = (delivery: Delivery) =>
@@ -182,6 +203,12 @@ export interface Setup {
   readonly lives: number;
   /** One that is not required, and may have so much of the log before it. */
   readonly optional?: { readonly name: string; readonly bytes: number } | undefined;
+  /** One that is sent so many messages a second at most. */
+  readonly capped?: { readonly name: string; readonly count: number } | undefined;
+  /** Messages whose key ends in this digit are wanted in some lives only, as if the filter was changed; "" for none. */
+  readonly sometimes: string;
+  /** In this one. */
+  readonly wants?: (message: Message) => boolean;
   /** One that gets a share of the messages only. Each has its key for an id then. */
   readonly sampled?: { readonly name: string; readonly share: number } | undefined;
   /** The same, where nobody is there at times: so much is kept for who comes. */
@@ -233,23 +260,26 @@ export class Node {
   }
 
   #start(name: string, node: string): void {
-    const { world, model, weather, reports } = this.#setup;
+    const { world, model, weather, reports, capped, wants = () => true } = this.#setup;
     const oldest = (this.writer.segments()[0]?.base ?? 0) as Position;
     const cursor = openCursor(world, dir, name, node, { fresh: oldest, lost: oldest });
     const received = model.received(name);
+    received.limit(capped?.name === name ? capped.count : undefined);
     const deadLetters = new Letterbox({
       ...{ world, dir, destination: name, cursor, node, bytesMax: 1 << 30 },
       report: (text) => reports.push(text),
     });
-    const control = new Control(world.clock, () => new Timeline(world.files, dir, this.mark.position));
+    const openReader = () => new SegmentReader(world, dir, node, cursor.position, this.mark);
+    const control = new Control(world.clock, () => new Timeline(world.files, dir, this.mark.position), openReader);
     const pump = new Pump({
       world,
-      reader: new SegmentReader(world, dir, node, cursor.position, this.mark),
-      openReader: () => new SegmentReader(world, dir, node, cursor.position, this.mark),
+      reader: openReader(),
+      openReader,
       cursor,
       mark: this.mark,
-      selector: { node, wants: () => true, samples: samplesOf(this.#setup, name), format: (message) => message.data },
+      selector: { node, wants, samples: samplesOf(this.#setup, name), format: (message) => message.data },
       limit: { count: 20, bytes: 100_000 },
+      rate: { count: capped?.name === name ? capped.count : 0, bytes: 0 },
       lingerMs: () => 5,
       deadlineMs: 5000,
       refusedMax: 50,
@@ -264,6 +294,8 @@ export class Node {
         dead() {},
         retaken() {},
         held() {},
+        capped() {},
+        paced() {},
         stalled() {},
         expired() {},
         alone() {},
@@ -412,8 +444,10 @@ export function check(model: Model, node: Node, setup: Setup): void {
     for (const key of received.seen) {
       if (!takes(key)) model.violate(`M4.16 ${name} got ${key}, which its sample leaves out`);
     }
+    const { sometimes } = setup;
     const missing = [...model.accepted].filter(takes).filter((key) =>
-      !received.seen.has(key) && !dead.has(key) && !received.purged.has(key)
+      (sometimes === "" || !key.endsWith(sometimes)) && !received.seen.has(key) && !dead.has(key) &&
+      !received.purged.has(key)
     );
     const owed = optional ? missing.filter((key) => key === newest) : missing;
     checkGivenUp(model, { name, cursor, missing: missing.length }, setup);
@@ -427,7 +461,7 @@ export function check(model: Model, node: Node, setup: Setup): void {
     if (cursor.counts.damaged + (optional ? 0 : cursor.counts.expired) > 0) {
       model.violate(`P2 ${name}: ${cursor.counts.damaged} damaged, ${cursor.counts.expired} expired`);
     }
-    checkOrder(model, name, received);
+    checkOrder(model, received, { name, sometimes });
   }
 }
 
@@ -492,10 +526,11 @@ function checkDead(model: Model, name: string, dead: ReadonlySet<string>, { weat
   }
 }
 
-function checkOrder(model: Model, name: string, received: Received): void {
+function checkOrder(model: Model, received: Received, { name, sometimes }: { name: string; sometimes: string }): void {
   const place = new Map(received.first.map((key, i) => [key, i]));
   for (const order of model.order.values()) {
-    const inTurn = order.filter((key) => !received.refused.has(key));
+    // What was left out in one life may come in the next, after a crash, beside copies of what is later.
+    const inTurn = order.filter((key) => !received.refused.has(key) && (sometimes === "" || !key.endsWith(sometimes)));
     const places = inTurn.map((key) => place.get(key)).filter((at) => at !== undefined);
     if (places.some((at, i) => i > 0 && at < places[i - 1]!)) model.violate(`P6 ${name} got messages out of order`);
   }
