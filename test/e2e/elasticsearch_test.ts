@@ -4,6 +4,7 @@ import { Driver } from "../crash/driver.ts";
 import { Oracle } from "../crash/oracle.ts";
 import { type Elastic, missing, type Product, products, startElastic } from "../services/elasticsearch.ts";
 import { type Node, runCommand, startNode } from "./node.ts";
+import { examineRoundTrips } from "./round_trips.ts";
 import { eventually, pause } from "./waiting.ts";
 
 const needs = missing();
@@ -18,6 +19,15 @@ function fact(product: Product, name: string, run: () => Promise<void>): void {
 function configFor(elastic: Elastic, more = ""): string {
   return `[[destination]]\nname = "es"\nkind = "elasticsearch"\nnodes = ["${elastic.url}"]\nindex = "%topic%"\n${more}\n`;
 }
+
+examineRoundTrips("Elasticsearch", async () => {
+  const elastic = await startElastic(products[0]!);
+  return {
+    port: Number(new URL(elastic.url).port),
+    config: (port) => `kind = "elasticsearch"\nnodes = ["http://127.0.0.1:${port}"]\nindex = "%topic%"`,
+    [Symbol.asyncDispose]: () => elastic.stop(),
+  };
+}, { lacks: needs === undefined ? "" : ` (needs ${needs})` });
 
 async function disposable(product: Product, settings = {}): Promise<AsyncDisposable & { readonly elastic: Elastic }> {
   const elastic = await startElastic(product, { settings });

@@ -3,6 +3,7 @@ import assert from "node:assert";
 import { type Kafka, missing, startKafka } from "../services/kafka.ts";
 import { examineFaults, type Peer } from "./network_faults.ts";
 import { type Node, startNode } from "./node.ts";
+import { examineRoundTrips } from "./round_trips.ts";
 import { eventually } from "./waiting.ts";
 
 const lacks = missing();
@@ -19,6 +20,7 @@ if (!ignore) {
 }
 
 examineFaults("Kafka", begin, { lacks });
+examineRoundTrips("Kafka", begin, { lacks });
 
 /** A topic of its own with one partition, so that there is one order. */
 async function begin(): Promise<Peer> {

@@ -5,6 +5,7 @@ import { Oracle } from "../crash/oracle.ts";
 import { startReceiver } from "../services/receiver.ts";
 import { examineFaults, type Peer } from "./network_faults.ts";
 import { type Node, runCommand, startNode } from "./node.ts";
+import { examineRoundTrips } from "./round_trips.ts";
 import { eventually, pause } from "./waiting.ts";
 
 const limitMs = 120_000;
@@ -15,6 +16,15 @@ examineFaults("webhook", async (): Promise<Peer> => {
     port: receiver.port,
     config: (port) => configFor(`http://127.0.0.1:${port}/in`),
     arrived: async () => receiver.lines(),
+    [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
+  };
+});
+
+examineRoundTrips("webhook", async () => {
+  const receiver = await startReceiver();
+  return {
+    port: receiver.port,
+    config: (port) => `kind = "webhook"\nurl = "http://127.0.0.1:${port}/in"`,
     [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
   };
 });

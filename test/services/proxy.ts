@@ -29,6 +29,10 @@ export class Proxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #timers = new Set<ReturnType<typeof setInterval>>();
   #fault: Fault = "none";
+  /** How long everything takes on its way, there as well as back. */
+  delayMs = 0;
+  /** How often a side that had been answered spoke again: round trips that were waited for. */
+  turns = 0;
   /** How many connections there were since the last change. */
   connections = 0;
 
@@ -78,6 +82,7 @@ export class Proxy implements AsyncDisposable {
   #connect(near: Socket): void {
     const far = connect({ host: "127.0.0.1", port: this.#peerPort, allowHalfOpen: true });
     this.#keep(far);
+    if (this.delayMs > 0) return this.#delay(near, far);
     for (const [one, other] of [[near, far], [far, near]] as const) one.on("close", () => other.destroy());
     far.on("end", () => near.end());
     near.on("end", () => far.end());
@@ -86,6 +91,20 @@ export class Proxy implements AsyncDisposable {
     if (this.#fault === "slow") this.#trickle(near, far);
     else if (this.#fault === "cut") this.#cut(near, far);
     else near.pipe(far);
+  }
+
+  #delay(near: Socket, far: Socket): void {
+    let answered = true;
+    near.on("data", () => {
+      if (answered) this.turns++;
+      answered = false;
+    });
+    far.on("data", () => answered = true);
+    for (const [one, other] of [[near, far], [far, near]] as const) {
+      one.on("data", (piece) => void setTimeout(() => other.write(piece), this.delayMs));
+      one.on("end", () => void setTimeout(() => other.end(), this.delayMs));
+      one.on("close", () => void setTimeout(() => other.destroy(), this.delayMs));
+    }
   }
 
   #trickle(near: Socket, far: Socket): void {
