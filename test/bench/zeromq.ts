@@ -1,5 +1,5 @@
 /** Messages over ZeroMQ: in through the synced log, and out to a subscriber, beside libzmq by itself. */
-import { makes, missing } from "../services/zeromq.ts";
+import { makeOf, missing } from "../services/zeromq.ts";
 import { type Bench, type Case, type Result, Skipped } from "./case.ts";
 import { median, rounded, shown, shownSpread, spreadOf } from "./figures.ts";
 import { Child, pause, runToEnd } from "./process.ts";
@@ -25,7 +25,7 @@ export const zeromq: Case = {
   summary: "messages of 200 bytes in by PULL, synced, and out by PUB, beside pyzmq alone",
   runtimes: "each",
   async run(bench) {
-    const lacks = missing();
+    const lacks = missing("pyzmq", "C");
     if (lacks !== "") throw new Skipped(lacks.slice(" (".length, -1));
     return [await measureIn(bench), await measureOut(bench)];
   },
@@ -97,7 +97,7 @@ async function take(bench: Bench, address: string, count: number): Promise<void>
 }
 
 async function runPeer({ machine }: Bench, name: "C" | "pyzmq", args: readonly string[]): Promise<void> {
-  const { command, args: first } = (await makes()).find((make) => make.name === name)!;
+  const { command, args: first } = await makeOf(name);
   const { code, stderr } = await runToEnd({ command, args: [...first, ...args], core: machine.pins.load });
   if (code !== 0) throw new Error(`A peer ended with ${code}: ${stderr.slice(-300)}`);
 }
@@ -106,7 +106,7 @@ async function runPeer({ machine }: Bench, name: "C" | "pyzmq", args: readonly s
 async function pyzmqAlone(bench: Bench): Promise<number> {
   const { machine } = bench;
   const count = countOf(bench);
-  const { command, args } = (await makes()).find((make) => make.name === "pyzmq")!;
+  const { command, args } = await makeOf("pyzmq");
   const taker = ["pull", "bind", "tcp://127.0.0.1:*", String(count), "-1"];
   await using pull = new Child({ command, args: [...args, ...taker], core: machine.pins.server });
   while (!pull.stdout.includes("\n")) await pause(10);

@@ -1,10 +1,10 @@
 /** What the nginx module of 2013 was told, imported and run: its subscribers find what they always found. */
 import assert from "node:assert/strict";
-import { makes, missing } from "../services/zeromq.ts";
+import { makeOf, missing } from "../services/zeromq.ts";
 import { makeTempDir, runCommand, startNode } from "./node.ts";
 import { eventually, within } from "./waiting.ts";
 
-const lacks = missing();
+const lacks = missing("pyzmq");
 const sample = Deno.readTextFileSync(new URL("../golden/nginx/sample-2013.conf", import.meta.url));
 /** One plain message, unpacked. */
 const subscriber = `
@@ -37,7 +37,7 @@ Deno.test({
       const line = node.log().find(({ message }) => message.startsWith("peers find it at "));
       return line && `tcp://${line.message.split(" ").at(-1)}`;
     });
-    const { command } = (await makes())[0]!;
+    const { command } = await makeOf("pyzmq");
     const python = new Deno.Command(command, { args: ["-c", subscriber, address], stdout: "piped" }).spawn();
     try {
       const query = "level=info&type=http&stimestamp=134545634345&ver=1.0&topic=test&env=testdata&ip=1.1.1.1";

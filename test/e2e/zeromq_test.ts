@@ -3,20 +3,19 @@ import assert from "node:assert/strict";
 import { commandOf } from "../../src/zmtp/command.ts";
 import { messageOf, more } from "../../src/zmtp/frame.ts";
 import { greeting } from "../../src/zmtp/greeting.ts";
-import { bodyOf, type Make, makes, missing, Peer } from "../services/zeromq.ts";
+import { bodyOf, type Make, makeOf, missing, names, Peer } from "../services/zeromq.ts";
 import { bytesOf, hello, joined } from "../zmtp/dialogue.ts";
 import { makeTempDir, type Node, startNode } from "./node.ts";
 import { arrived, readOutput } from "./output.ts";
 import { eventually, pause } from "./waiting.ts";
 
-const lacks = missing();
-
 function fact(name: string, run: (make: Make) => Promise<void>): void {
-  for (const number of [0, 1]) {
+  for (const peer of names) {
+    const lacks = missing(peer);
     Deno.test({
-      name: `${name}: ${["pyzmq", "C"][number]}${lacks}`,
+      name: `${name}: ${peer}${lacks}`,
       ignore: lacks !== "",
-      fn: async () => await run((await makes())[number]!),
+      fn: async () => await run(await makeOf(peer)),
     });
   }
 }

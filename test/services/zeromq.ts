@@ -1,13 +1,15 @@
-/** Peers that talk ZeroMQ by libzmq: one in Python, one in C. Only processes started here are ended here. */
+/** Peers that talk ZeroMQ by libzmq: one in Python, one in C, one under Node. Only processes started here are ended here. */
 import { missing as missingCommands } from "../crash/needs.ts";
 import { within } from "../e2e/waiting.ts";
 
 const here = new URL("./", import.meta.url).pathname;
 
+export const names = ["pyzmq", "C", "Node"] as const;
 export interface Make {
-  readonly name: "pyzmq" | "C";
+  readonly name: typeof names[number];
   readonly command: string;
   readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 export type PeerType = "push" | "pull" | "pub" | "sub" | "dealer" | "req";
 export interface PeerOptions {
@@ -19,23 +21,21 @@ export interface PeerOptions {
   readonly pauseMs?: number;
 }
 
-/** " (needs …)", or "" when both can be had. */
-export function missing(): string {
-  const gcc = missingCommands(["gcc"]);
-  const absent = [
-    ...gcc === "" ? [] : ["gcc"],
-    ...python() === undefined ? ["python3-zmq"] : [],
-    ...hasHeader() ? [] : ["libzmq3-dev"],
-  ];
+/** " (needs …)", or "" when these can be had. */
+export function missing(...wanted: readonly Make["name"][]): string {
+  const absent = wanted.flatMap((name) => {
+    if (name === "pyzmq") return python() === undefined ? ["python3-zmq"] : [];
+    if (name === "Node") return ["node", "npm"].filter((command) => !isThere(command));
+    return [...missingCommands(["gcc"]) === "" ? [] : ["gcc"], ...hasHeader() ? [] : ["libzmq3-dev"]];
+  });
   return absent.length === 0 ? "" : ` (needs ${absent.join(", ")})`;
 }
 
-/** The peers, made if need be. */
-export async function makes(): Promise<readonly Make[]> {
-  return [
-    { name: "pyzmq", command: python()!, args: [`${here}zeromq_peer.py`] },
-    { name: "C", command: await compiled(), args: [] },
-  ];
+/** A peer, made or fetched if need be. */
+export async function makeOf(name: Make["name"]): Promise<Make> {
+  if (name === "pyzmq") return { name, command: python()!, args: [`${here}zeromq_peer.py`] };
+  if (name === "C") return { name, command: await compiled(), args: [] };
+  return { name, command: "node", args: [`${here}zeromq_peer.mjs`], env: { ZEROMQ_JS: await fetchedPackage() } };
 }
 
 /** A peer under way. Its lines are what it prints behind the first, which says where it is. */
@@ -54,7 +54,8 @@ export class Peer implements AsyncDisposable {
   ) {
     const { count, size = 0, runs = 1, pauseMs = 0 } = options;
     const args = [...make.args, type, ...where, ...[count, size, runs, pauseMs].map(String)];
-    this.#process = new Deno.Command(make.command, { args, stdout: "piped", stderr: "inherit" }).spawn();
+    const { command, env = {} } = make;
+    this.#process = new Deno.Command(command, { args, env, stdout: "piped", stderr: "inherit" }).spawn();
     this.#read = this.#follow();
     this.#done = this.#process.status;
     this.#address.promise.catch(() => {});
@@ -129,6 +130,43 @@ function hasHeader(): boolean {
   } catch {
     return false;
   }
+}
+
+function isThere(command: string): boolean {
+  return new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" }).outputSync().success;
+}
+
+const packageVersion = "6.5.0";
+let fetched: Promise<string> | undefined;
+
+/** The directory that npm:zeromq is installed in: the tests' alone, so that nothing of it comes near the program. */
+function fetchedPackage(): Promise<string> {
+  return fetched ??= fetchPackage();
+}
+
+async function fetchPackage(): Promise<string> {
+  const cache = `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`}/sparkngin-test`;
+  const home = `${cache}/zeromq-${packageVersion}`;
+  await Deno.mkdir(cache, { recursive: true });
+  using guard = await Deno.open(`${home}.lock`, { create: true, write: true });
+  await guard.lock(true);
+  if (await Deno.stat(home).catch(() => undefined)) return home;
+  const making = `${home}.making`;
+  await Deno.remove(making, { recursive: true }).catch(() => {});
+  await Deno.mkdir(making);
+  for (let tries = 1; !(await install(making)); tries++) {
+    if (tries === 3) throw new Error(`Cannot fetch npm:zeromq@${packageVersion} into ${making}`);
+    await new Promise((resolve) => setTimeout(resolve, tries * 5000));
+  }
+  await Deno.rename(making, home);
+  return home;
+}
+
+/** It brings what was built for this machine: no script has to run. */
+async function install(cwd: string): Promise<boolean> {
+  const args = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", ".", `zeromq@${packageVersion}`];
+  const { success } = await new Deno.Command("npm", { args, cwd, stdin: "null", stdout: "null" }).output();
+  return success;
 }
 
 let made: Promise<string> | undefined;

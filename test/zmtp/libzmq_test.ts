@@ -1,4 +1,4 @@
-/** Our sockets against libzmq, in Python and in C: a hundred connections each with a few messages and with many. */
+/** Our sockets against libzmq, in Python, in C and under Node: a hundred connections each with a few messages and with many. */
 import assert from "node:assert/strict";
 import { formatEndpoint, parseEndpoint } from "../../src/config/endpoint.ts";
 import { realWorld } from "../../src/os/deno.ts";
@@ -9,10 +9,9 @@ import { Publisher } from "../../src/zmtp/publisher.ts";
 import { Pusher } from "../../src/zmtp/pusher.ts";
 import { openSocket, type Socket, type SocketSettings } from "../../src/zmtp/socket.ts";
 import { eventually } from "../e2e/waiting.ts";
-import { bodyOf, type Make, makes, missing, Peer } from "../services/zeromq.ts";
+import { bodyOf, type Make, makeOf, missing, names, Peer } from "../services/zeromq.ts";
 import { bytesOf } from "./dialogue.ts";
 
-const lacks = missing();
 const { clock } = realWorld();
 const never = new AbortController().signal;
 const runs = 100;
@@ -20,11 +19,12 @@ const runs = 100;
 const rates = [{ count: 3, pauseMs: 1, size: 5 }, { count: 1000, pauseMs: 0, size: 170 }];
 
 function fact(name: string, run: (make: Make) => Promise<void>): void {
-  for (const number of [0, 1]) {
+  for (const peer of names) {
+    const lacks = missing(peer);
     Deno.test({
-      name: `${name}: ${["pyzmq", "C"][number]}${lacks}`,
+      name: `${name}: ${peer}${lacks}`,
       ignore: lacks !== "",
-      fn: async () => await run((await makes())[number]!),
+      fn: async () => await run(await makeOf(peer)),
     });
   }
 }
