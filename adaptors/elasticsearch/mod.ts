@@ -1,6 +1,5 @@
 /** Elasticsearch and OpenSearch: bulk requests that create a document a message, under the message's id. */
 import { Buffer } from "node:buffer";
-import { gzipSync } from "node:zlib";
 import { adaptor } from "../../src/deliver/adaptor.ts";
 import {
   checked,
@@ -16,6 +15,7 @@ import {
   text,
 } from "../../src/config/options.ts";
 import type { Place } from "../../src/deliver/adaptor.ts";
+import { compress } from "../../src/message/compression.ts";
 import { pemOf } from "../pem.ts";
 import { explain } from "./answer.ts";
 import { Nodes } from "./client.ts";
@@ -37,7 +37,7 @@ const options = {
     "json",
     "text",
   ], "json"),
-  gzip: flag("compress requests"),
+  compression: choice("how requests are packed", ["none", "gzip"], "none"),
   request_max: size(
     "most bytes in one request before compression; not above http.max_content_length of the nodes",
     "8MiB",
@@ -75,14 +75,17 @@ export default adaptor({
       nodes.close();
       throw problem;
     }
-    const { pipeline, gzip, ecs, request_max: requestBytesMax } = options;
+    const { pipeline, compression, ecs, request_max: requestBytesMax } = options;
     const path = `/_bulk?${filterPath}${pipeline === undefined ? "" : `&pipeline=${encodeURIComponent(pipeline)}`}`;
     const plan = { indexOf: indexTemplate(options.index), ecs, asText: options.data === "text" };
     return {
       send(batch, signal) {
         const post = (plain: Uint8Array, documents: number) => {
-          const headers = { "Content-Type": "application/x-ndjson", ...(gzip && { "Content-Encoding": "gzip" }) };
-          const body = gzip ? gzipSync(plain, { level: 3 }) : plain;
+          const headers = {
+            "Content-Type": "application/x-ndjson",
+            ...(compression !== "none" && { "Content-Encoding": compression }),
+          };
+          const body = compress(plain, compression);
           const most = Math.min(answerBytesMax, answerBytes + itemBytes * documents);
           return nodes.ask({ method: "POST", path, headers, body, answerBytesMax: most }, signal);
         };

@@ -9,10 +9,8 @@
  * All lengths are little-endian, as those formats have them.
  */
 import { constants, crc32, deflateRawSync, gunzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import type { Compression } from "../../src/message/compression.ts";
 import type { OpenFile } from "../../src/os/world.ts";
-
-export const compressions = ["none", "gzip", "zstd"] as const;
-export type Compression = typeof compressions[number];
 
 /** What the names of such files end in, after the suffix. */
 export const endings: Readonly<Record<Compression, string>> = { none: "", gzip: ".gz", zstd: ".zst" };

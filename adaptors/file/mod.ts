@@ -4,8 +4,9 @@
  */
 import { adaptor, type Place } from "../../src/deliver/adaptor.ts";
 import { checked, choice, duration, optional, size, text } from "../../src/config/options.ts";
+import { compressions } from "../../src/message/compression.ts";
 import { join } from "../../src/os/world.ts";
-import { compressions, endings, packingOf } from "./member.ts";
+import { endings, packingOf } from "./member.ts";
 import { Output } from "./output.ts";
 import { Template } from "./path.ts";
 

@@ -4,7 +4,6 @@ import {
   checked,
   choice,
   duration,
-  flag,
   list,
   optional,
   type Options,
@@ -13,6 +12,7 @@ import {
   table,
   text,
 } from "../../src/config/options.ts";
+import { compressions } from "../../src/message/compression.ts";
 import type { Files, World } from "../../src/os/world.ts";
 import { pemOf } from "../pem.ts";
 import { Client } from "./client.ts";
@@ -34,7 +34,7 @@ const options = {
     "ndjson",
   ),
   headers: secret(checked(table("further headers, by name"), (given = {}) => assertHeaders(given))),
-  gzip: flag("compress requests"),
+  compression: choice("how requests are packed (Content-Encoding)", compressions, "none"),
   timeout: duration("how long one request may take, its answer included", "15s"),
   username: optional(text("for basic authentication")),
   password: secret(optional(text("for basic authentication"))),
@@ -103,13 +103,13 @@ function receiverOf({ url, headers = {}, password, bearer }: WebhookOptions): Re
 }
 
 function planOf(options: WebhookOptions, generation: number): RequestPlan {
-  const { body, gzip, headers = {}, signature_secret: present, signature_secret_previous: previous } = options;
+  const { body, compression, headers = {}, signature_secret: present, signature_secret_previous: previous } = options;
   if (present === undefined && previous !== undefined) {
     throw new TypeError("Cannot sign: signature_secret_previous needs signature_secret beside it");
   }
   return {
     shape: body,
-    gzip,
+    compression,
     headers: { "User-Agent": "sparkngin", ...headers, ...authorizationOf(options) },
     secrets: [present, previous].filter((one) => one !== undefined),
     generation,

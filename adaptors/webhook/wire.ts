@@ -1,8 +1,8 @@
 /** What a request holds: its body, and the headers that say what is in it and who it is from. Pure, but for the time it is given. */
 import { Buffer } from "node:buffer";
 import { createHash, createHmac } from "node:crypto";
-import { gzipSync } from "node:zlib";
 import type { Delivery } from "../../src/deliver/adaptor.ts";
+import { compress, type Compression } from "../../src/message/compression.ts";
 
 /** How messages become bodies: a line each, elements of an array (of CloudEvents), or a request each. */
 export type Shape = "ndjson" | "array" | "cloudevents" | "message";
@@ -13,7 +13,7 @@ export interface Request {
 }
 export interface RequestPlan {
   readonly shape: Shape;
-  readonly gzip: boolean;
+  readonly compression: Compression;
   /** Those of the configuration, credentials included. */
   readonly headers: Readonly<Record<string, string>>;
   /** The present one, and the one before while receivers change over. */
@@ -25,11 +25,11 @@ export interface RequestPlan {
 /** `nowMs`: wall time, for the signature. */
 export function requestOf(batch: readonly Delivery[], plan: RequestPlan, nowMs: number): Request {
   const plain = bodyOf(batch, plan.shape);
-  const body = plan.gzip ? gzipSync(plain) : plain;
+  const body = compress(plain, plan.compression);
   const headers = {
     ...plan.headers,
     "Content-Type": contentType(batch, plan.shape),
-    ...(plan.gzip ? { "Content-Encoding": "gzip" } : {}),
+    ...(plan.compression === "none" ? {} : { "Content-Encoding": plan.compression }),
     "Content-Length": String(body.length),
     "Idempotency-Key": batchKey(batch, plan.generation),
     ...namesOf(batch, plan.shape),

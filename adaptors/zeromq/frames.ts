@@ -1,18 +1,18 @@
 /** What goes out for a message: its body, packed or not, and in front of it, if asked for, a frame with its topic. */
-import { gzipSync } from "node:zlib";
 import type { Delivery } from "../../src/deliver/adaptor.ts";
+import { compress, type Compression } from "../../src/message/compression.ts";
 import { encodeBatch, type Outgoing } from "../../src/zmtp/outgoing.ts";
 
 export interface FrameSettings {
   readonly topic_frame: boolean;
-  readonly gzip: boolean;
+  readonly compression: Compression;
 }
 
 const encoder = new TextEncoder();
 /** Topics mostly repeat. */
 const topicsMax = 1000;
 
-export function encoderOf({ topic_frame, gzip }: FrameSettings): (batch: readonly Delivery[]) => Outgoing {
+export function encoderOf({ topic_frame, compression }: FrameSettings): (batch: readonly Delivery[]) => Outgoing {
   const topics = new Map<string, Uint8Array>();
   const topicOf = (topic: string): Uint8Array => {
     const known = topics.get(topic);
@@ -23,7 +23,7 @@ export function encoderOf({ topic_frame, gzip }: FrameSettings): (batch: readonl
     return bytes;
   };
   return (batch) => {
-    const bodies = batch.map(({ body }) => gzip ? gzipSync(body) : body);
+    const bodies = batch.map(({ body }) => compress(body, compression));
     return encodeBatch(topic_frame ? batch.map(({ message }) => topicOf(message.topic)) : undefined, bodies);
   };
 }

@@ -2,6 +2,7 @@
 import { formatEndpoint, parseEndpoint, staysHere } from "../../src/config/endpoint.ts";
 import { choice, duration, flag, list, type Options, size } from "../../src/config/options.ts";
 import { adaptor, type Place } from "../../src/deliver/adaptor.ts";
+import { compressions } from "../../src/message/compression.ts";
 import { codeOf } from "../../src/os/world.ts";
 import { openSocket, type Socket } from "../../src/zmtp/socket.ts";
 import { encoderOf } from "./frames.ts";
@@ -20,7 +21,7 @@ const options = {
   ),
   connect: list("peers to connect to, again and again, as for listen", []),
   topic_frame: flag("put a frame with the topic in front of each message: subscriptions then go by the topic"),
-  gzip: flag("pack each message with gzip"),
+  compression: choice("how each message is packed", compressions, "none"),
   buf_size: size(
     "with pub: how much of the log may wait while nobody subscribes; the oldest beyond it is overwritten",
     "4M",

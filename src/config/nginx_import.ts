@@ -176,7 +176,7 @@ class Translation {
       `listen = [${quoted(formatAddress({ host, port }))}]`,
       ...(isOpen ? [comment("As it was, whoever reaches it can read every message."), "insecure = true"] : []),
       `buf_size = ${quoted(this.#bufSize())}`,
-      `gzip = ${this.#gzip()}`,
+      `compression = "${this.#compression()}"`,
       `format = ${quoted(format)}`,
       ...(parseFormat(format).name === "binary"
         ? []
@@ -236,9 +236,9 @@ class Translation {
     throw new NginxProblem(line, `${directive.name} ${shown(text)}: expected a size such as 4M`);
   }
 
-  #gzip(): string {
+  #compression(): string {
     const { args: [text = ""], line } = this.#found.get("sparkngin_gzip") ?? { args: ["off"], line: 0 };
-    if (text === "on" || text === "off") return String(text === "on");
+    if (text === "on" || text === "off") return text === "on" ? "gzip" : "none";
     throw new NginxProblem(line, `sparkngin_gzip ${shown(text)}: expected on or off`);
   }
 

@@ -119,7 +119,7 @@ fact("P7 a batch sent again adds nothing: what is there under its id counts as t
 fact("P15 what does not fit the mapping is refused with the reason, its neighbours are taken", async (elastic) => {
   await elastic.createIndex("strict", { properties: { data: { properties: { n: { type: "long" } } } } });
   const batch = messages(20, (n) => n % 7 === 3 ? { json: `{"n":"no number ${n}"}` } : {});
-  const { refused, again } = await send({ nodes: [elastic.url], index: "strict", gzip: true }, batch);
+  const { refused, again } = await send({ nodes: [elastic.url], index: "strict", compression: "gzip" }, batch);
   assert.deepEqual(refused.map(({ delivery }) => delivery.position), [3, 10, 17]);
   assert.match(refused[0]!.reason, /^400 mapper_parsing_exception: failed to parse field \[data\.n\]/);
   assert.deepEqual([again, await elastic.count("strict")], [[], 17]);
@@ -319,7 +319,7 @@ Deno.test("Elasticsearch: requests carry the login, the pipeline and the compres
   await using receiver = await startReceiver();
   receiver.answer = takeAll;
   const nodes = [receiver.url];
-  await send({ nodes, username: "ü", password: "p:w", pipeline: "a/b&c=d", gzip: true }, messages(3));
+  await send({ nodes, username: "ü", password: "p:w", pipeline: "a/b&c=d", compression: "gzip" }, messages(3));
   const [hello, bulk] = receiver.all;
   assert.deepEqual([hello!.method, hello!.path], ["GET", "/in/"]);
   assert.match(bulk!.path, /^\/in\/_bulk\?filter_path=[^&]+&pipeline=a%2Fb%26c%3Dd$/);

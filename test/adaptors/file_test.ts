@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
 import file from "../../adaptors/file/mod.ts";
-import { compressions } from "../../adaptors/file/member.ts";
+import { compressions } from "../../src/message/compression.ts";
 import { safePart, Template } from "../../adaptors/file/path.ts";
 import { excess, type Finished } from "../../adaptors/file/retention.ts";
 import { decodeLedger, encodeState, encodeStep, ledgerName } from "../../adaptors/file/wire.ts";

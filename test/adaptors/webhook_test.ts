@@ -234,7 +234,7 @@ Deno.test("webhook: what a receiver repeats of the URL, the headers and the logi
 Deno.test("webhook: signatures of both secrets are over the time and the body as it was sent", async () => {
   await using receiver = await startReceiver();
   const secrets = { signature_secret: "new", signature_secret_previous: "old" };
-  await sendTo(receiver, messages(2), { ...secrets, gzip: true });
+  await sendTo(receiver, messages(2), { ...secrets, compression: "gzip" });
   await sendTo(receiver, messages(2), { signature_secret: "new" });
   const [both, one] = receiver.taken;
   const made = (secret: string, t: string, body: Uint8Array) =>

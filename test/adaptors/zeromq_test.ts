@@ -1,6 +1,6 @@
 /** The ZeroMQ adaptor against sockets of our own, which `test/e2e/zeromq_test.ts` holds against libzmq. */
 import assert from "node:assert/strict";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import zeromq, { type ZeromqOptions } from "../../adaptors/zeromq/mod.ts";
 import { formatEndpoint, parseEndpoint } from "../../src/config/endpoint.ts";
 import { defaults } from "../../src/config/options.ts";
@@ -98,14 +98,16 @@ Deno.test("M2.1 a subscriber gets what begins with its subscription; with topic_
   for (const { socket } of [byBody, byTopic]) socket.close();
 });
 
-Deno.test("M2.3 gzip packs each message by itself", async () => {
-  const taker = await new Taker().open("PULL");
-  const adaptor = await open({ socket: "push", connect: [taker.address], gzip: true });
-  await adaptor.send(deliveries({}, texts(0, 3)), never());
-  await adaptor.close();
-  assert.deepEqual((await taker.all()).map((body) => Uint8Array.from(gunzipSync(body))), texts(0, 3));
-  taker.socket.close();
-});
+for (const [compression, unpack] of [["gzip", gunzipSync], ["zstd", zstdDecompressSync]] as const) {
+  Deno.test(`M2.3 ${compression} packs each message by itself`, async () => {
+    const taker = await new Taker().open("PULL");
+    const adaptor = await open({ socket: "push", connect: [taker.address], compression });
+    await adaptor.send(deliveries({}, texts(0, 3)), never());
+    await adaptor.close();
+    assert.deepEqual((await taker.all()).map((body) => Uint8Array.from(unpack(body))), texts(0, 3));
+    taker.socket.close();
+  });
+}
 
 Deno.test("M2.2 while nobody subscribes nobody is ready, and what is sent all the same goes nowhere", async () => {
   const adaptor = await open({ listen: ["127.0.0.1:0"] });

@@ -34,7 +34,7 @@ Deno.test("M8.1 every directive of 2013 has its counterpart, and its default whe
   assert.deepEqual(tables(imported("sparkngin_listen 7001;")), {
     http: { listen: "127.0.0.1:8080", root: "/sn", cookies: ["*"] },
     pub: {
-      ...{ name: "pub", kind: "zeromq", listen: ["0.0.0.0:7001"], insecure: true, buf_size: "4M", gzip: false },
+      ...{ name: "pub", kind: "zeromq", listen: ["0.0.0.0:7001"], insecure: true, buf_size: "4M", compression: "none" },
       ...{ format: "plain ' '", fields },
     },
   });
@@ -43,7 +43,7 @@ Deno.test("M8.1 every directive of 2013 has its counterpart, and its default whe
   assert.deepEqual(tables(imported(all, "= /a/b/", "listen [::1]:90 default_server;")), {
     http: { listen: "[::1]:90", root: "/a/b", cookies: ["a", "b"] },
     pub: {
-      ...{ name: "pub", kind: "zeromq", listen: ["127.0.0.1:7000"], buf_size: "512K", gzip: true },
+      ...{ name: "pub", kind: "zeromq", listen: ["127.0.0.1:7000"], buf_size: "512K", compression: "gzip" },
       ...{ format: "plain '\t'", fields: "%ip% %referrer% %cookie_a% %cookie_b%" },
     },
   });

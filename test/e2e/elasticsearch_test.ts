@@ -75,7 +75,7 @@ for (const product of products) {
       const { elastic } = own;
       const driver = new Driver(5, 4);
       for (const topic of driver.topics) await elastic.createIndex(topic);
-      const config = configFor(elastic, 'timeout = "5s"\ngzip = true');
+      const config = configFor(elastic, 'timeout = "5s"\ncompression = "gzip"');
       await using first = await startNode({ config });
       await offerDuring(first, driver, async () => {
         await elastic.kill();

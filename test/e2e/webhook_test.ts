@@ -42,7 +42,7 @@ Deno.test("P2 P3 P6 webhook: a receiver that comes and goes and a node that is k
   const driver = new Driver(1, 4);
   let receiver = await startReceiver();
   const { port, url } = receiver;
-  const config = `[[destination]]\nname = "hook"\n${configFor(url)}gzip = true\n`;
+  const config = `[[destination]]\nname = "hook"\n${configFor(url)}compression = "zstd"\n`;
   const lines: string[] = [];
   await using first = await startNode({ config });
   await offerDuring(first, driver, async () => {

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTLSServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 
 export interface Got {
   readonly method: string;
@@ -116,7 +116,8 @@ async function whole(request: IncomingMessage): Promise<Uint8Array | undefined> 
 }
 
 function gotFrom(request: IncomingMessage, raw: Uint8Array): Got {
-  const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw;
+  const encoding = request.headers["content-encoding"];
+  const body = encoding === "gzip" ? gunzipSync(raw) : encoding === "zstd" ? zstdDecompressSync(raw) : raw;
   const { method = "", url: path = "", headers } = request;
   return { method, path, headers, raw, body, text: new TextDecoder().decode(body) };
 }
