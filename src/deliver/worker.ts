@@ -17,6 +17,7 @@ import { Control, type Order, type Outcome } from "./control.ts";
 import { carryOutOnLetters, type LetterOrder, type LetterOutcome } from "./letter_order.ts";
 import { Letterbox } from "./letterbox.ts";
 import { Pump, type PumpParts, type PumpWatch } from "./pump.ts";
+import { Rest } from "./rest.ts";
 
 /** A read that fails may be a cable or a controller: what is not there after a minute is damaged. */
 const readPatienceMs = 60_000;
@@ -107,6 +108,7 @@ async function work(job: DestinationJob): Promise<void> {
       ...{ cursor, deadLetters, waiting: job.nudges },
       required: destination.required,
       buffered: kind.buffer?.(destination.options) !== undefined,
+      rest: new Rest({ clock: world.clock, collect }),
     }),
   });
   await pump.run(stop);
@@ -184,6 +186,12 @@ function opener(
   };
 }
 
+/** The runtime has it where it was started with `--expose-gc`, as the executable is. */
+function collect(): void {
+  const { gc } = globalThis as { gc?: (how: { readonly type: "major"; readonly flavor: "last-resort" }) => void };
+  gc?.({ type: "major", flavor: "last-resort" });
+}
+
 type Shown = ReturnType<typeof openCursor>;
 
 /** What is told to intake while requests wait for this destination: in order, so what is dead is known before it is passed. */
@@ -201,10 +209,11 @@ interface Watched {
   readonly required: boolean;
   /** What waits while nobody is there is overwritten in the end, as was agreed. */
   readonly buffered: boolean;
+  readonly rest: Rest;
 }
 
 function watching(cells: DestinationCells, watched: Watched): PumpWatch {
-  const { cursor, deadLetters, waiting, required, buffered } = watched;
+  const { cursor, deadLetters, waiting, required, buffered, rest } = watched;
   const tell = (told: Told) => {
     if (cells.get("waiters") > 0) waiting.postMessage(told);
   };
@@ -222,7 +231,8 @@ function watching(cells: DestinationCells, watched: Watched): PumpWatch {
       } else if (text !== lastText || (required && tries % 10 === 1)) say({ kind: "trouble", text, tries });
       lastText = text ?? "";
     },
-    begun({ since }) {
+    begun({ since, bytes }) {
+      rest.after(bytes);
       cells.set("since", since);
       cells.set("alone", 0);
       cells.set("held", 0);
