@@ -17,6 +17,8 @@ export interface DeliveryRound {
   /** From the first request until the last message is delivered. */
   readonly perSecond: number;
   readonly intakePerSecond: number;
+  /** Of the answers, in ms. */
+  readonly p99: number;
   /** When the load stopped: messages that were not delivered yet, and how long that took. */
   readonly lag: number;
   readonly lagMs: number;
@@ -50,6 +52,7 @@ export async function deliveryRound(
   return {
     perSecond: messages / (ended - begin) * 1000,
     intakePerSecond: seen.requests * messagesPerRequest / seen.seconds,
+    p99: seen.p99_ms,
     lag,
     lagMs: ended - stopped,
     cpuPerMillion: (server.child.cpuSeconds() - cpuBefore) / messages * 1e6,

@@ -4,11 +4,11 @@
  */
 import { type Bench, type Case, Skipped } from "./case.ts";
 import { type Line, parseLines } from "./compare.ts";
-import { deadDestination } from "./dead.ts";
 import { drain } from "./drain.ts";
 import { endToEnd } from "./end_to_end.ts";
 import { executableSize, executableStart } from "./executable.ts";
 import { inside } from "./inside.ts";
+import { isolation } from "./isolation.ts";
 import { startLarge } from "./large.ts";
 import { lone } from "./lone.ts";
 import { lookAtMachine } from "./machine.ts";
@@ -29,7 +29,7 @@ const cases: readonly Case[] = [
   ...endToEnd,
   zeromq,
   lone,
-  deadDestination,
+  isolation,
   drain,
   executableStart,
   executableSize,

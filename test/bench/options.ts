@@ -32,7 +32,7 @@ export const help = `deno task bench [options]      figures as JSON lines; READM
   --seconds N       how long each round loads the server (default 10)
   --rounds N        rounds of each case, ours and those of its references in turn (default 3)
   --log-mib N       size of the log that start-large starts on (default 1024)
-  --messages N      size of the logs that the cases about reading and about a dead destination make (default 1000000)
+  --messages N      size of the logs that the cases about reading and about destinations in trouble make (default 1000000)
   --dir PATH        where the data is written, on a real disk (default: dist in the checkout)
   --markdown        a table for people at the end
   --save FILE       writes the JSON lines into FILE, too
