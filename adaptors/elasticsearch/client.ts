@@ -1,5 +1,6 @@
 /** Requests to the nodes of a cluster, in turn; one that does not answer is left out for a while. No more of an answer is read than is of use. */
 import type { Clock } from "../../src/os/world.ts";
+import { inWords } from "../reason.ts";
 import type { Answer } from "./answer.ts";
 
 export interface Access {
@@ -123,6 +124,8 @@ async function readText({ body }: Response, bytesMax: number): Promise<string> {
 /** What the system says, without what an answer may have brought into it. */
 function reasonOf(problem: unknown): string {
   const cause = problem instanceof Error && problem.cause instanceof Error ? problem.cause : problem;
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const said = cause instanceof Error ? cause.message : String(cause);
+  // What was asked comes first there, and is long.
+  const text = inWords(said.replace(/^error sending request .*?: (?=client error)/, ""));
   return text.replace(/[^\x20-\x7e]/g, "?").slice(0, 300) || "the connection broke";
 }

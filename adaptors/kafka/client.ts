@@ -1,6 +1,7 @@
 /** The Kafka client, tamed: the shell around @platformatic/kafka. Everything here ends when it is closed, and soon. */
 import type { Admin, BaseOptions, Producer } from "@platformatic/kafka";
 import type { Clock } from "../../src/os/world.ts";
+import { distrustOf, unverifiable } from "../reason.ts";
 import { type Answers, answersIn, everyError, takenAnswers } from "./answer.ts";
 import type { Group } from "./partition.ts";
 import type { Brokers } from "./sender.ts";
@@ -68,7 +69,7 @@ export class Client implements Brokers {
       await this.#producer.metadata({ topics: [], retries: 0 });
       await this.#producer.initIdempotentProducer({});
     } catch (problem) {
-      const error = this.#problem("connect", problem);
+      const error = await this.#problemOf("connect", problem);
       await this.close();
       throw error;
     }
@@ -97,8 +98,27 @@ export class Client implements Brokers {
       return { answers: takenAnswers(await this.#producer.send({ messages, acks: allReplicas, idempotent: true })) };
     } catch (problem) {
       this.#producer.clearMetadata();
-      return { answers: this.#answers(problem), problem: this.#problem("send", problem) };
+      return { answers: this.#answers(problem), problem: await this.#problemOf("send", problem) };
     }
+  }
+
+  /** The same, asked of the brokers where their certificates are at fault and nobody says how. */
+  async #problemOf(what: "connect" | "send", cause: unknown): Promise<Error> {
+    const { brokers, tls, clock } = this.#access;
+    const vague = [...everyError(cause)].find(({ message }) => message?.includes(unverifiable));
+    for (const broker of tls && vague ? brokers : []) {
+      const { hostname, port } = new URL(`tls://${broker}`);
+      const host = hostname.replace(/^\[|\]$/g, "");
+      const server = {
+        host,
+        port: Number(port || 9092),
+        name: tls?.servername ?? host,
+        ...(tls?.ca && { ca: tls.ca }),
+      };
+      const distrust = await distrustOf(vague, () => server, clock);
+      if (distrust?.includes("expired")) return new Error(`Cannot ${what} to Kafka: ${broker}: ${distrust}`, { cause });
+    }
+    return this.#problem(what, cause);
   }
 
   #answers(problem: unknown): Answers {

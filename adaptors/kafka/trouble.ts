@@ -1,4 +1,5 @@
 /** Says in a sentence why brokers cannot be reached or refuse us, out of the client's nested errors. Pure. */
+import { inWords } from "../reason.ts";
 import { type ClientProblem, everyError } from "./answer.ts";
 
 /** How the brokers were approached, as far as it helps to say what is wrong. */
@@ -52,6 +53,7 @@ function refusedTLS(errors: readonly ClientProblem[]): string | undefined {
 function refusedTrust(errors: readonly ClientProblem[], { tls }: Approach): string | undefined {
   const distrust = tls ? errors.find(({ code, message }) => isDistrust(code, message)) : undefined;
   if (!distrust) return undefined;
+  if (distrust.message?.includes("EXPIRED")) return "the brokers' certificate has expired";
   return `the brokers' certificate is not trusted: ${distrust.message}; set tls_ca, or tls_server_name`;
 }
 
@@ -68,7 +70,7 @@ function refusedRight(errors: readonly ClientProblem[]): string | undefined {
 function reasons(errors: readonly ClientProblem[], { sasl, closed }: Approach): string {
   const innermost = errors.filter(({ errors, cause }) => (errors ?? []).length === 0 && cause === undefined);
   const told = new Set(innermost.map(({ message = "" }) => message).filter((message) => message !== ""));
-  const telling = [...told].filter((message) => !isEnding.test(message)).slice(-3);
+  const telling = [...told].filter((message) => !isEnding.test(message)).slice(-3).map(inWords);
   if (telling.length > 0) return telling.join("; ");
   if (closed) return "no answer in time";
   return sasl === "none" ? "they closed the connection; do they want sasl?" : "they closed the connection";

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
 import { connect as connectTLS } from "node:tls";
 import type { Clock } from "../../src/os/world.ts";
+import { distrustOf, inWords } from "../reason.ts";
 import type { Ending } from "./tail.ts";
 
 export interface Access {
@@ -38,7 +39,10 @@ export async function openConnection(access: Access, signal: AbortSignal): Promi
     return connection;
   } catch (problem) {
     connection.destroy();
-    throw problem;
+    const server = () => ({ host, port, name: name ?? host, ...(tls?.ca !== undefined && { ca: tls.ca }) });
+    const distrust = await distrustOf((problem as Error).cause, server, access.clock);
+    if (distrust === undefined) throw problem;
+    throw new Error(`Cannot connect to ${host}:${port}: ${distrust}`, { cause: problem });
   }
 }
 
@@ -91,7 +95,7 @@ export class Connection {
     } catch (problem) {
       const ended = this.ended;
       this.destroy();
-      throw new Error(`Cannot ${what}: ${ended?.why ?? (problem as Error).message}`, { cause: problem });
+      throw new Error(`Cannot ${what}: ${inWords(ended?.why ?? (problem as Error).message)}`, { cause: problem });
     } finally {
       over.abort();
       this.#onEnd = [];

@@ -5,6 +5,7 @@ import { Agent as TLSAgent, request as tlsRequest } from "node:https";
 import { connect, isIP, type LookupFunction } from "node:net";
 import { connect as connectTLS } from "node:tls";
 import type { Clock } from "../../src/os/world.ts";
+import { distrustOf, inWords } from "../reason.ts";
 import type { Egress } from "./egress.ts";
 import type { Answer } from "./verdict.ts";
 import type { Request } from "./wire.ts";
@@ -50,7 +51,7 @@ export class Client {
     try {
       return await answerTo(sent, request.body);
     } catch (problem) {
-      throw new Error(`Cannot send to ${url.origin}: ${reasonOf(problem)}`, { cause: problem });
+      throw new Error(`Cannot send to ${url.origin}: ${await this.#reasonOf(problem)}`, { cause: problem });
     } finally {
       done.abort();
       signal.removeEventListener("abort", stopped);
@@ -78,7 +79,7 @@ export class Client {
         socket.on("close", () => reject(new Error("the connection was closed")));
       });
     } catch (problem) {
-      throw new Error(`Cannot reach ${url.origin}: ${reasonOf(problem)}`, { cause: problem });
+      throw new Error(`Cannot reach ${url.origin}: ${await this.#reasonOf(problem)}`, { cause: problem });
     } finally {
       done.abort();
       socket.destroy();
@@ -100,6 +101,22 @@ export class Client {
       lookup: this.#lookup,
     };
     return url.protocol === "https:" ? tlsRequest(url, { ...options, ...tls }) : plainRequest(url, options);
+  }
+
+  async #reasonOf(problem: unknown): Promise<string> {
+    const { url, tls, clock } = this.#access;
+    const server = async () => {
+      const name = hostIn(url);
+      const host = isIP(name) === 0 ? await this.#allowedAddress(name) : name;
+      return { host, name, port: Number(url.port || 443), ...(tls.ca !== undefined && { ca: tls.ca }) };
+    };
+    return await distrustOf(problem, server, clock) ?? reasonOf(problem);
+  }
+
+  #allowedAddress(name: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#lookup(name, {}, (problem, address) => problem ? reject(problem) : resolve(String(address)));
+    });
   }
 
   /** An address in the URL is never looked up. */
@@ -185,5 +202,5 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
 /** What the system says, without what an answer may have brought into it. */
 function reasonOf(problem: unknown): string {
   const text = problem instanceof Error ? problem.message : String(problem);
-  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, 300) || "the connection broke";
+  return inWords(text).replace(/[^\x20-\x7e]/g, "?").slice(0, 300) || "the connection broke";
 }
