@@ -1,7 +1,6 @@
-/** From HTTP into real Kafka through a network that fails, and beside topics that cannot be written to. */
+/** From HTTP into real Kafka beside topics that cannot be written to. */
 import assert from "node:assert";
-import { type Kafka, missing, startKafka } from "../services/kafka.ts";
-import { examineFaults, type Peer } from "./network_faults.ts";
+import { type Detour, type Kafka, missing, startKafka } from "../services/kafka.ts";
 import { type Node, startNode } from "./node.ts";
 import { examineRoundTrips } from "./round_trips.ts";
 import { eventually } from "./waiting.ts";
@@ -10,31 +9,26 @@ const lacks = missing();
 const ignore = lacks !== "";
 const limitMs = 120_000;
 let kafka: Kafka;
-let topics = 0;
 
 if (!ignore) {
   Deno.test.beforeAll(async () => {
-    kafka = await startKafka({ secure: true, rules: true, detour: true });
+    kafka = await startKafka({ secure: true, rules: true, detours: ["127.0.0.1"] });
   });
   Deno.test.afterAll(() => kafka.stop());
 }
 
-examineFaults("Kafka", begin, { lacks });
-examineRoundTrips("Kafka", begin, { lacks });
-
-/** A topic of its own with one partition, so that there is one order. */
-async function begin(): Promise<Peer> {
-  const topic = `faults-${topics++}`;
+examineRoundTrips("Kafka", async () => {
+  const topic = "round-trips";
   await kafka.createTopic(topic);
+  const [{ listen, advertised }] = kafka.detours as [Detour];
   return {
-    port: kafka.detour.listen,
-    proxyPort: kafka.detour.advertised,
+    port: listen,
+    proxyPort: advertised,
     config: (port) =>
       `kind = "kafka"\nbrokers = ["127.0.0.1:${port}"]\ntopic = "${topic}"\nformat = "raw"\ntimeout = "4s"\n`,
-    arrived: async () => (await kafka.read(topic)).map(({ value }) => new TextDecoder().decode(value)),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-}
+}, { lacks });
 
 interface Bus {
   readonly stalled_topics: number;

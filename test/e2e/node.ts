@@ -9,6 +9,8 @@ export interface Setup {
   readonly env?: Readonly<Record<string, string>>;
   /** Where it runs. Left out: a temporary one that goes away with the process. */
   readonly dir?: string;
+  /** What carries it out and becomes it, e.g. `setpriv` with its arguments. */
+  readonly through?: readonly string[];
 }
 
 /** A directory that is removed at the end of the block that says `await using`. */
@@ -172,14 +174,15 @@ interface Spawned {
 }
 
 /** In an environment that holds nothing but an empty home. */
-async function spawn(args: readonly string[], { config, env, dir }: Setup): Promise<Spawned> {
+async function spawn(args: readonly string[], { config, env, dir, through = [] }: Setup): Promise<Spawned> {
   const program = await findProgram();
   const ownDir = dir === undefined ? await makeTempDir() : undefined;
   const cwd = dir ?? ownDir!.path;
   await Deno.mkdir(`${cwd}/home`, { recursive: true });
   if (config !== undefined) await Deno.writeTextFile(`${cwd}/sparkngin.toml`, config);
-  const process = new Deno.Command(program.command, {
-    args: [...program.args, ...args],
+  const [command = program.command, ...before] = [...through, program.command];
+  const process = new Deno.Command(command, {
+    args: [...before, ...program.args, ...args],
     cwd,
     clearEnv: true,
     env: { HOME: `${cwd}/home`, ...program.env, ...env },

@@ -4,9 +4,17 @@
  */
 import assert from "node:assert/strict";
 import { startProxy } from "../services/proxy.ts";
-import type { FaultOptions, Peer } from "./network_faults.ts";
 import { type Node, startNode } from "./node.ts";
 import { eventually } from "./waiting.ts";
+
+/** The other side of the proxy. */
+export interface DelayedPeer extends AsyncDisposable {
+  readonly port: number;
+  /** Where the proxy has to be, because the peer tells its clients so. */
+  readonly proxyPort?: number;
+  /** What stands below `[[destination]]` for it, but for its name, when it is to be found at 127.0.0.1 and this port. */
+  config(port: number): string;
+}
 
 const delayMs = 25;
 const perRequest = 2000;
@@ -18,8 +26,8 @@ const limitMs = 120_000;
 
 export function examineRoundTrips(
   name: string,
-  begin: () => Promise<Pick<Peer, "port" | "proxyPort" | "config"> & AsyncDisposable>,
-  { lacks = "" }: Pick<FaultOptions, "lacks"> = {},
+  begin: () => Promise<DelayedPeer>,
+  { lacks = "" }: { readonly lacks?: string } = {},
 ): void {
   Deno.test({
     name: `M4 ${name}: 50 ms there and back would not keep it below 20 000 messages of 200 bytes a second${lacks}`,

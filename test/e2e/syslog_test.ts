@@ -1,24 +1,12 @@
-/** From HTTP into syslog, while servers and we come and go and the network between fails. */
+/** From HTTP into syslog, while servers and we come and go. */
 import assert from "node:assert/strict";
 import { Driver } from "../crash/driver.ts";
 import { Oracle } from "../crash/oracle.ts";
-import { startSink } from "../services/sink.ts";
 import { missing, startSyslog } from "../services/syslog.ts";
-import { examineFaults, type Peer } from "./network_faults.ts";
 import { type Node, runCommand, startNode } from "./node.ts";
 import { eventually, pause } from "./waiting.ts";
 
 const limitMs = 120_000;
-
-examineFaults("syslog over TCP", async (): Promise<Peer> => {
-  const sink = await startSink();
-  return {
-    port: sink.port,
-    config: (port) => `kind = "syslog"\nhost = "127.0.0.1"\nport = ${port}\nformat = "raw"\ntimeout = "2s"\n`,
-    arrived: async () => sink.frames().map((frame) => /\{"n":\d+\}$/.exec(frame.toString())![0]),
-    [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
-  };
-});
 
 for (const server of ["rsyslog", "syslog-ng"] as const) {
   const lacks = await missing(server);

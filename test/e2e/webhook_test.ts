@@ -1,24 +1,13 @@
-/** From HTTP into a webhook, while the receiver and we come and go and the network between fails. */
+/** From HTTP into a webhook, while the receiver and we come and go. */
 import assert from "node:assert/strict";
 import { Driver } from "../crash/driver.ts";
 import { Oracle } from "../crash/oracle.ts";
 import { startReceiver } from "../services/receiver.ts";
-import { examineFaults, type Peer } from "./network_faults.ts";
 import { type Node, runCommand, startNode } from "./node.ts";
 import { examineRoundTrips } from "./round_trips.ts";
 import { eventually, pause } from "./waiting.ts";
 
 const limitMs = 120_000;
-
-examineFaults("webhook", async (): Promise<Peer> => {
-  const receiver = await startReceiver();
-  return {
-    port: receiver.port,
-    config: (port) => configFor(`http://127.0.0.1:${port}/in`),
-    arrived: async () => receiver.lines(),
-    [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
-  };
-});
 
 examineRoundTrips("webhook", async () => {
   const receiver = await startReceiver();

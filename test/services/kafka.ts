@@ -12,8 +12,8 @@ export interface KafkaSetup {
   readonly secure?: boolean;
   /** The only core that they may use; left out: all. */
   readonly core?: number;
-  /** Adds a listener to each node that sends its clients elsewhere, see `detour`. */
-  readonly detour?: boolean;
+  /** Adds a listener to each node for each of these hosts, that sends its clients to a port there, see `detours`. */
+  readonly detours?: readonly string[];
   /** Whatever no rule denies is allowed, see `deny`. */
   readonly rules?: boolean;
   /** Further lines of server.properties. */
@@ -32,8 +32,9 @@ export interface Received {
   readonly headers: ReadonlyMap<string, string>;
 }
 
-/** Who comes to `listen` is told that the node is to be found at `advertised`. */
+/** Who comes to `listen` is told that the node is to be found at `host` and `advertised`. */
 export interface Detour {
+  readonly host: string;
   readonly listen: number;
   readonly advertised: number;
 }
@@ -44,7 +45,7 @@ interface Node {
   readonly port: number;
   readonly securePort: number;
   readonly controllerPort: number;
-  readonly detour: Detour;
+  readonly detours: readonly Detour[];
   process?: Deno.ChildProcess;
 }
 
@@ -60,7 +61,7 @@ export function missing(): string {
 export async function startKafka(setup: KafkaSetup = {}): Promise<Kafka> {
   const jars = await fetchJars();
   const dir = await Deno.makeTempDir({ prefix: "kafka-" });
-  const kafka = new Kafka(dir, jars, setup, makeNodes(dir, setup.nodes ?? 1));
+  const kafka = new Kafka(dir, jars, setup, makeNodes(dir, setup));
   try {
     await kafka.format();
     if (setup.started !== false) await Promise.all(kafka.brokers.map((_, i) => kafka.restart(i)));
@@ -95,8 +96,8 @@ export class Kafka {
   }
 
   /** Of the first node. */
-  get detour(): Detour {
-    return this.#node(0).detour;
+  get detours(): readonly Detour[] {
+    return this.#node(0).detours;
   }
 
   /** The certificate that signed those of the secure listeners. */
@@ -278,18 +279,20 @@ export class Kafka {
     const enough = copies === 3 ? 2 : 1;
     const open = `PLAINTEXT://127.0.0.1:${node.port}`;
     const secure = this.#setup.secure ? [`SASL_SSL://127.0.0.1:${node.securePort}`] : [];
-    const detour = (port: number) => this.#setup.detour ? [`DETOUR://127.0.0.1:${port}`] : [];
+    const detours = node.detours.map(({ listen }, i) => `DETOUR${i}://127.0.0.1:${listen}`);
+    const ends = node.detours.map(({ host, advertised }, i) => `DETOUR${i}://${host}:${advertised}`);
+    const protocols = ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", "SASL_SSL:SASL_SSL"];
     const controller = `CONTROLLER://127.0.0.1:${node.controllerPort}`;
     const voters = this.#nodes.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(",");
     return lines({
       "process.roles": "broker,controller",
       "node.id": node.id,
       "controller.quorum.voters": voters,
-      "listeners": [open, ...secure, ...detour(node.detour.listen), controller].join(","),
-      "advertised.listeners": [open, ...secure, ...detour(node.detour.advertised)].join(","),
+      "listeners": [open, ...secure, ...detours, controller].join(","),
+      "advertised.listeners": [open, ...secure, ...ends].join(","),
       "controller.listener.names": "CONTROLLER",
       "inter.broker.listener.name": "PLAINTEXT",
-      "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,DETOUR:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
+      "listener.security.protocol.map": [...protocols, ...ends.map((_, i) => `DETOUR${i}:PLAINTEXT`)].join(","),
       "log.dirs": `${node.dir}/data`,
       "default.replication.factor": copies,
       "min.insync.replicas": enough,
@@ -368,15 +371,16 @@ function isFrozen(pid: number): boolean {
   return threads.every((id) => / [TZ] /.test(Deno.readTextFileSync(`/proc/${pid}/task/${id}/stat`)));
 }
 
-function makeNodes(dir: string, count: number): Node[] {
-  const ports = freePorts(5 * count);
-  return Array.from({ length: count }, (_, i) => ({
+function makeNodes(dir: string, { nodes = 1, detours = [] }: KafkaSetup): Node[] {
+  const ports = freePorts(nodes * (3 + 2 * detours.length));
+  const next = () => ports.pop()!;
+  return Array.from({ length: nodes }, (_, i) => ({
     id: i + 1,
     dir: `${dir}/${i + 1}`,
-    port: ports[5 * i]!,
-    securePort: ports[5 * i + 1]!,
-    controllerPort: ports[5 * i + 2]!,
-    detour: { listen: ports[5 * i + 3]!, advertised: ports[5 * i + 4]! },
+    port: next(),
+    securePort: next(),
+    controllerPort: next(),
+    detours: detours.map((host) => ({ host, listen: next(), advertised: next() })),
   }));
 }
 

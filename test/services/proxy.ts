@@ -1,19 +1,32 @@
 /**
  * A TCP proxy for tests, between any destination and its real peer, on which the network fails in every way that can be had
  * without a kernel's help. What is called a fault here lasts until another one is chosen; connections do not survive the change, as
- * they would not survive an outage.
+ * they would not survive an outage, but for "silence".
  */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /**
  * none: all goes through; refused: connections are reset as soon as they are there; half-open: everything is swallowed, both ways;
- * never reads: taken, and not a byte read; never answers: everything reaches the peer, and no answer comes back; slow: a byte a
- * second; cut: reset in the middle, after a few hundred bytes; garbage: what comes is answered by what nobody speaks.
+ * silence: connections stand, the old ones too, and not a byte passes until the end, when all that waited goes on; never reads:
+ * taken, and not a byte read; never answers: everything reaches the peer, and no answer comes back; answer lost: reset when the
+ * peer answers to something large; slow: a byte a second; cut: reset in the middle, after a few hundred bytes; garbage: what comes
+ * is answered by what nobody speaks.
  */
-export const faults = ["refused", "half-open", "never reads", "never answers", "slow", "cut", "garbage"] as const;
-export type Fault = typeof faults[number] | "none";
+export type Fault =
+  | "none"
+  | "refused"
+  | "half-open"
+  | "silence"
+  | "never reads"
+  | "never answers"
+  | "answer lost"
+  | "slow"
+  | "cut"
+  | "garbage";
 
 const cutAfterBytes = 500;
+/** Greetings are smaller than that, batches are larger. */
+const largeBytes = 4000;
 const slowMs = 1000;
 
 /** `port` 0: any. */
@@ -50,10 +63,17 @@ export class Proxy implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
   set fault(fault: Fault) {
+    const before = this.#fault;
     this.#fault = fault;
     this.connections = 0;
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers.clear();
+    if (fault === "silence") { for (const socket of this.#sockets) socket.pause(); }
+    else if (before === "silence" && fault === "none") { for (const socket of this.#sockets) socket.resume(); }
+    else this.reset();
+  }
+  /** Ends all connections there are. */
+  reset(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
   async [Symbol.asyncDispose](): Promise<void> {
@@ -87,10 +107,22 @@ export class Proxy implements AsyncDisposable {
     far.on("end", () => near.end());
     near.on("end", () => far.end());
     if (this.#fault === "never answers") far.resume();
+    else if (this.#fault === "answer lost") this.#loseAnswer(near, far);
     else far.on("data", (piece) => near.write(piece));
     if (this.#fault === "slow") this.#trickle(near, far);
     else if (this.#fault === "cut") this.#cut(near, far);
-    else near.pipe(far);
+    else near.on("data", (piece) => far.write(piece));
+    if (this.#fault === "silence") { for (const socket of [near, far]) socket.pause(); }
+  }
+
+  #loseAnswer(near: Socket, far: Socket): void {
+    let asked = 0;
+    near.on("data", (piece) => asked += piece.length);
+    far.on("data", (piece) => {
+      if (asked >= largeBytes) return void near.resetAndDestroy();
+      asked = 0;
+      near.write(piece);
+    });
   }
 
   #delay(near: Socket, far: Socket): void {

@@ -19,6 +19,7 @@ export interface Logged {
 }
 
 const megabyte = 1 << 20;
+const lineBegin = '{"';
 
 /** To be put into the name of a test that is ignored: what is not installed here, or "". */
 export async function missing(server: ServerName): Promise<string> {
@@ -76,7 +77,8 @@ export class Syslog implements AsyncDisposable {
   /** All that is written by now, in its order. */
   async logged(): Promise<Logged[]> {
     const text = await Deno.readTextFile(`${this.#dir}/log`).catch(() => "");
-    return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+    // What a server that was killed had begun to write stands in front of what it writes next.
+    return text.split("\n").slice(0, -1).map((line) => JSON.parse(line.slice(line.lastIndexOf(lineBegin))));
   }
   async [Symbol.asyncDispose](): Promise<void> {
     this.thaw();
