@@ -1,6 +1,5 @@
 /** The open output directory: batches become lines, lines become durable, files are finished when their hour is over. */
-import type { Adaptor, Delivery, Place, Result } from "../../src/deliver/adaptor.ts";
-import type { Message } from "../../src/message/message.ts";
+import type { Adaptor, Delivery, Heading, Place, Result } from "../../src/deliver/adaptor.ts";
 import { join } from "../../src/os/world.ts";
 import { finishAll, freeName } from "./finish.ts";
 import type { Ledger } from "./ledger.ts";
@@ -79,9 +78,9 @@ export class Output implements Adaptor {
   }
 
   /** From before a crash, when the cursor had not been durable yet. The time tells a position that a damaged log gave out twice. */
-  #has({ position, message }: Delivery): boolean {
+  #has(delivery: Delivery): boolean {
     const { state } = this.#ledger;
-    return position < state.position && message.timestamp <= state.time;
+    return delivery.position < state.position && headingOf(delivery).timestamp <= state.time;
   }
 
   #take(batch: readonly Delivery[]): string {
@@ -97,30 +96,35 @@ export class Output implements Adaptor {
   /** Gives each message's line to its file; the files in the order of their last use. */
   #sort(batch: readonly Delivery[]): Set<Part> {
     const touched = new Set<Part>();
-    let last: { readonly message: Message; readonly part: Part } | undefined;
-    for (const { message, position, body } of batch) {
-      if (!last || hourOf(message) !== last.part.hour || !this.#settings.template.alike(message, last.message)) {
-        last = { message, part: this.#partOf(message, position) };
+    let last: { readonly heading: Heading; readonly part: Part } | undefined;
+    for (const delivery of batch) {
+      const heading = headingOf(delivery);
+      if (!last || (heading !== last.heading && !this.#goTogether(heading, last.heading))) {
+        last = { heading, part: this.#partOf(heading, delivery.position) };
         touched.delete(last.part);
         touched.add(last.part);
       }
-      last.part.add(body);
+      last.part.add(delivery.body);
     }
     return touched;
   }
 
-  #partOf(message: Message, position: number): Part {
-    const key = this.#settings.template.key(message);
-    const part = this.#parts.get(key) ?? this.#newPart(message, position);
+  #goTogether(a: Heading, b: Heading): boolean {
+    return hourOf(a) === hourOf(b) && this.#settings.template.alike(a, b);
+  }
+
+  #partOf(heading: Heading, position: number): Part {
+    const key = this.#settings.template.key(heading);
+    const part = this.#parts.get(key) ?? this.#newPart(heading, position);
     this.#parts.delete(key);
     this.#parts.set(key, part);
     return part;
   }
-  #newPart(message: Message, position: number): Part {
+  #newPart(heading: Heading, position: number): Part {
     const { template, suffix, dir, packing } = this.#settings;
     const { files } = this.#place.world;
     const taken = (name: string) => files.exists(join(dir, name)) || files.exists(join(dir, openName(name)));
-    return new Part(freeName(nameOf(template.stem(message), position, suffix), taken), hourOf(message), packing);
+    return new Part(freeName(nameOf(template.stem(heading), position, suffix), taken), hourOf(heading), packing);
   }
 
   #write(parts: ReadonlySet<Part>): void {
@@ -160,7 +164,7 @@ export class Output implements Adaptor {
     const { time } = this.#ledger.state;
     this.#ledger.put({
       position: batch.at(-1)!.position + 1,
-      time: batch.reduce((latest, { message }) => Math.max(latest, message.timestamp), time),
+      time: batch.reduce((latest, delivery) => Math.max(latest, headingOf(delivery).timestamp), time),
       files: [...touched].map((part) => [part.name, part.nextLength]),
       finished: this.#takeFinished(),
     });
@@ -223,4 +227,8 @@ export class Output implements Adaptor {
 function receiptOf(parts: readonly Part[]): string {
   const names = parts.slice(0, 3).map(({ name }) => name).join(", ");
   return parts.length > 3 ? `${names} and ${parts.length - 3} more` : names;
+}
+
+function headingOf(delivery: Delivery): Heading {
+  return delivery.heading ?? delivery.message;
 }

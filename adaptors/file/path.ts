@@ -1,6 +1,6 @@
 /** Where a message's line goes: pure text, from the template and the message. Values that senders chose cannot leave their place. */
 import { createHash } from "node:crypto";
-import type { Message } from "../../src/message/message.ts";
+import type { Heading } from "../../src/deliver/adaptor.ts";
 
 export const hourMs = 3_600_000;
 const fieldNames = ["topic", "env", "type", "level"] as const;
@@ -9,7 +9,7 @@ const templateLengthMax = 200;
 const partLengthMax = 100;
 
 /** The hour a message arrived in, counted from 1970. */
-export function hourOf({ timestamp }: Message): number {
+export function hourOf({ timestamp }: Heading): number {
   return Math.floor(timestamp / hourMs);
 }
 
@@ -52,12 +52,12 @@ export class Template {
   }
 
   /** Whether messages of one hour go into the same file: what `key` says, but faster. */
-  alike(a: Message, b: Message): boolean {
+  alike(a: Heading, b: Heading): boolean {
     for (const name of this.#fields) if (a[name] !== b[name]) return false;
     return true;
   }
   /** The same for messages that go into the same file, and only for those. */
-  key(message: Message): string {
+  key(message: Heading): string {
     let key = String(hourOf(message));
     for (const name of this.#fields) {
       const value = message[name] ?? "";
@@ -66,7 +66,7 @@ export class Template {
     return key;
   }
   /** Path without the position and what follows it. */
-  stem(message: Message): string {
+  stem(message: Heading): string {
     const time = new Date(hourOf(message) * hourMs).toISOString();
     const values = { date: time.slice(0, 10), hour: time.slice(11, 13) };
     const textOf = (piece: Piece) => {

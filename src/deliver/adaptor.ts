@@ -11,10 +11,16 @@ import type { World } from "../os/world.ts";
 export interface Delivery {
   readonly id: string;
   readonly position: Position;
+  /** Made when it is asked for, which costs more than all that went before. */
   readonly message: Message;
+  /** Of the message, for who needs no more of it; left out where the message is made already. */
+  readonly heading?: Heading;
   /** The message in the destination's format. */
   readonly body: Uint8Array;
 }
+
+/** What messages are sorted by. Those with the same values in a row mostly share one. */
+export type Heading = Pick<Message, "timestamp" | "topic" | "env" | "type" | "level">;
 
 /** What became of a batch. Whatever is in neither list was taken. */
 export interface Result {

@@ -2,7 +2,7 @@
 import type { Position } from "../log/mod.ts";
 import type { Message } from "../message/message.ts";
 import { EntryReader } from "../message/stored.ts";
-import type { Delivery } from "./adaptor.ts";
+import type { Delivery, Heading } from "./adaptor.ts";
 
 /** Bytes among others. */
 interface Span {
@@ -16,6 +16,7 @@ const reader = new EntryReader();
 
 export class Logged implements Delivery {
   readonly position: Position;
+  readonly heading: Heading;
   /** What its id begins with, if that is ours. */
   readonly #prefix: string | undefined;
   readonly #entry: Uint8Array;
@@ -27,8 +28,9 @@ export class Logged implements Delivery {
   #body: Uint8Array | undefined;
 
   /** Of the message that the reader has come to. */
-  constructor(found: EntryReader, prefix: string, position: Position, body: Span) {
+  constructor(found: EntryReader, prefix: string, position: Position, heading: Heading, body: Span) {
     this.position = position;
+    this.heading = heading;
     this.#prefix = found.isNamed ? undefined : prefix;
     this.#entry = found.bytes;
     this.#at = found.at;

@@ -3,7 +3,8 @@ import { type Counts, type Entry, type Gap, type Position, type Verdict, verdict
 import type { Formatter } from "../message/format.ts";
 import type { Message } from "../message/message.ts";
 import { EntryReader, UnreadableEntry } from "../message/stored.ts";
-import type { Delivery } from "./adaptor.ts";
+import type { StoredEnvelope } from "../message/stored_envelope.ts";
+import type { Delivery, Heading } from "./adaptor.ts";
 import { Logged } from "./logged.ts";
 
 /** Messages in a row that are not sent, all for the same reason. */
@@ -82,6 +83,8 @@ class Selecting implements Selection {
   /** What the ids of our own begin with that were made in this epoch. */
   #prefix = "";
   #epoch = -1;
+  /** Of the message delivered last. */
+  #heading: Heading | undefined;
 
   constructor({ from, to = Infinity as Position, topic }: Range, selector: Selector) {
     this.end = from;
@@ -140,7 +143,7 @@ class Selecting implements Selection {
       return this.#pass({ position, topic: reader.topic, count: 1, verdict: "sampled" });
     }
     if (format.stored?.write(reader, this.#prefix, position)) {
-      const delivery = new Logged(reader, this.#prefix, position, format.stored);
+      const delivery = new Logged(reader, this.#prefix, position, this.#headingOf(format.stored), format.stored);
       this.bodyBytes += delivery.bodyBytes;
       this.batch.push(delivery);
       return;
@@ -150,6 +153,13 @@ class Selecting implements Selection {
     const body = format(message, id);
     this.bodyBytes += body.length;
     this.batch.push({ id, position, message, body });
+  }
+
+  #headingOf({ isSteady }: StoredEnvelope): Heading {
+    const { timestamp } = reader;
+    if (isSteady && timestamp === this.#heading?.timestamp) return this.#heading;
+    const { topic, env, type, level } = reader;
+    return this.#heading = { timestamp, topic, ...(env && { env }), ...(type && { type }), ...(level && { level }) };
   }
 
   #pass(passed: Passed): void {

@@ -83,6 +83,8 @@ export class StoredEnvelope {
   #steadyTo = 0;
   readonly #lengths = new Int32Array(steadyMembers.length);
   #steady: Uint8Array | undefined;
+  /** Whether the steady fields of the line written last are those of the line before: all but times, id and key. */
+  isSteady = false;
   /** Where the line stands that was written last. */
   bytes: Uint8Array = this.#slab.bytes;
   from = 0;
@@ -153,7 +155,8 @@ export class StoredEnvelope {
   }
 
   #steadyFields(message: EntryReader): void {
-    if (this.#isSteady(message)) {
+    this.isSteady = this.#repeats(message);
+    if (this.isSteady) {
       this.#steady ??= this.#steadyIn.subarray(this.#steadyFrom, this.#steadyTo);
       this.bytes.set(this.#steady, this.#at);
       this.#at += this.#steady.length;
@@ -171,7 +174,7 @@ export class StoredEnvelope {
   }
 
   /** Whether they are all as they were in the message before. */
-  #isSteady(message: EntryReader): boolean {
+  #repeats(message: EntryReader): boolean {
     const { present, bytes } = message;
     if ((present & steadyMask) !== this.#steadyPresent) return false;
     const steady = this.#steadyIn;
