@@ -10,8 +10,9 @@ import { parseSegmentName, randomId } from "./format.ts";
 export const sparesMax = 4;
 const ballastName = "ballast";
 const stepBytes = 1 << 20;
-/** 50 MB/s at most: intake has the disk first. */
+/** 50 MB/s at most, and a tenth of the disk's time: intake has it first, and a busy disk takes long for a step. */
 const stepPauseMs = 20;
+const pausePerStep = 9;
 const lookEveryMs = 500;
 /** Spares are made only while so many segments would fit. */
 const freeSegments = 16;
@@ -96,9 +97,10 @@ class Keeper {
     const file = files.create(temporary);
     try {
       for (let at = 0; at < bytes; at += stepBytes) {
+        const begin = clock.elapsed();
         file.write(at, new Uint8Array(Math.min(stepBytes, bytes - at)));
         file.sync();
-        await clock.sleep(stepPauseMs, this.#signal);
+        await clock.sleep(Math.max(stepPauseMs, pausePerStep * (clock.elapsed() - begin)), this.#signal);
         if (this.#signal.aborted) return files.remove(temporary);
       }
       files.rename(temporary, join(this.#logDir, name));
