@@ -1,5 +1,5 @@
 /** Texts made of a message's fields, such as "%env%.%topic%". */
-import type { Message } from "../src/message/message.ts";
+import type { Heading } from "../src/deliver/adaptor.ts";
 
 const usual = ["topic", "env", "type", "level"] as const;
 type Word = typeof usual[number] | "key";
@@ -9,7 +9,7 @@ export function fieldTemplate(
   what: string,
   template: string,
   words: readonly Word[] = usual,
-): (message: Message) => string {
+): (message: Heading) => string {
   for (const [text, word] of template.matchAll(/%([^%]*)%?/g)) {
     if (!words.some((known) => text === `%${known}%`)) {
       throw new TypeError(`Cannot read ${what} "${template}": "%${word}%" is none of %${words.join("%, %")}%`);
@@ -20,7 +20,7 @@ export function fieldTemplate(
 }
 
 /** As `fieldTemplate`, of the message's key, too; `undefined` where nothing comes of it. */
-export function keyTemplate(what: string, template: string): (message: Message) => string | undefined {
+export function keyTemplate(what: string, template: string): (message: Heading) => string | undefined {
   const keyOf = fieldTemplate(what, template, ["key", ...usual]);
   if (template === "%key%") return (message) => message.key;
   return (message) => keyOf(message) || undefined;

@@ -1,5 +1,12 @@
 /** The open output directory: batches become lines, lines become durable, files are finished when their hour is over. */
-import type { Adaptor, Delivery, Heading, Place, Result } from "../../src/deliver/adaptor.ts";
+import {
+  type Adaptor,
+  type Delivery,
+  type Heading,
+  headingOf,
+  type Place,
+  type Result,
+} from "../../src/deliver/adaptor.ts";
 import { join } from "../../src/os/world.ts";
 import { finishAll, freeName } from "./finish.ts";
 import type { Ledger } from "./ledger.ts";
@@ -227,8 +234,4 @@ export class Output implements Adaptor {
 function receiptOf(parts: readonly Part[]): string {
   const names = parts.slice(0, 3).map(({ name }) => name).join(", ");
   return parts.length > 3 ? `${names} and ${parts.length - 3} more` : names;
-}
-
-function headingOf(delivery: Delivery): Heading {
-  return delivery.heading ?? delivery.message;
 }

@@ -15,7 +15,11 @@ const options = {
     "%key%",
   ),
   create_topics: flag("create missing topics, with the brokers' defaults for partitions and replicas"),
-  headers: choice("fields sent as record headers", ["all", "id", "none"], "all"),
+  headers: choice(
+    "fields sent as record headers, besides being in the value as the format has them; all of them cost more than the rest",
+    ["all", "id", "none"],
+    "id",
+  ),
   compression: choice("how batches are compressed", ["none", "gzip", "snappy", "lz4", "zstd"], "none"),
   message_max: size(
     "largest record and batch before compression; not above the brokers' message.max.bytes",

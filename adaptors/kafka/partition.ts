@@ -71,48 +71,55 @@ export function* requests(
   let open = new OpenRequest(limits);
   for (const message of messages) {
     const placed = place(message, partitions.get(message.topic)!);
-    if (!open.hasRoom(placed)) {
-      yield open.groups();
-      open = new OpenRequest(limits);
-    }
-    open.add(placed);
+    if (open.take(placed)) continue;
+    yield open.groups();
+    open = new OpenRequest(limits);
+    open.take(placed);
   }
   if (open.bytes > 0) yield open.groups();
 }
 
 function place(message: Outgoing, partitions: number): Placed {
-  const { key, delivery } = message;
-  return { ...message, partition: key ? partitionOf(key, partitions) : turnOf(delivery.position, partitions) };
+  // Field by field, which costs a fifth of copying all.
+  const { delivery, topic, key, headers, value, timestamp, bytes } = message;
+  const partition = key ? partitionOf(key, partitions) : turnOf(delivery.position, partitions);
+  return { delivery, topic, key, headers, value, timestamp, bytes, partition };
+}
+
+interface OpenGroup extends Group {
+  readonly messages: Placed[];
+  bytes: number;
 }
 
 class OpenRequest {
   bytes = 0;
   readonly #limits: Limits;
-  readonly #groups = new Map<string, { topic: string; partition: number; messages: Placed[]; bytes: number }>();
+  /** By topic and partition. */
+  readonly #groups = new Map<string, OpenGroup[]>();
 
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
-  /** A single message always has room: whether it is too large is not decided here. */
-  hasRoom({ topic, partition, bytes }: Placed): boolean {
-    if (this.bytes === 0) return true;
-    const group = this.#groups.get(groupName(topic, partition))?.bytes ?? groupOverheadBytes;
-    const fits = group === groupOverheadBytes || group + bytes <= this.#limits.groupBytes;
-    return fits && this.bytes + bytes <= this.#limits.requestBytes;
-  }
-
-  add(placed: Placed): void {
-    const { topic, partition, bytes } = placed;
-    const name = groupName(topic, partition);
-    const group = this.#groups.get(name) ?? { topic, partition, messages: [], bytes: groupOverheadBytes };
+  /** Unless there is no room. A single message always has some: whether it is too large is not decided here. */
+  take(placed: Placed): boolean {
+    const { bytes } = placed;
+    const group = this.#groupFor(placed);
+    const fits = group.messages.length === 0 || group.bytes + bytes <= this.#limits.groupBytes;
+    if (this.bytes > 0 && !(fits && this.bytes + bytes <= this.#limits.requestBytes)) return false;
     group.messages.push(placed);
     group.bytes += bytes;
     this.bytes += bytes;
-    this.#groups.set(name, group);
+    return true;
   }
 
   groups(): Group[] {
-    return [...this.#groups.values()];
+    return [...this.#groups.values()].flatMap((groups) => groups.filter(({ messages }) => messages.length > 0));
+  }
+
+  #groupFor({ topic, partition }: Placed): OpenGroup {
+    let groups = this.#groups.get(topic);
+    if (groups === undefined) this.#groups.set(topic, groups = []);
+    return groups[partition] ??= { topic, partition, messages: [], bytes: groupOverheadBytes };
   }
 }

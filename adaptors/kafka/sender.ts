@@ -1,7 +1,6 @@
 /** Carries a batch to the brokers: request by request, in order, finding the messages that will never be taken. */
 import assert from "node:assert";
-import type { Delivery, Result } from "../../src/deliver/adaptor.ts";
-import type { Message } from "../../src/message/message.ts";
+import { type Delivery, type Heading, headingOf, type Result } from "../../src/deliver/adaptor.ts";
 import { type Answer, type Answers, meaningOf } from "./answer.ts";
 import { type Group, groupName, groupOverheadBytes, type Placed, requests } from "./partition.ts";
 import { type Headers, isTopicName, type Outgoing, outgoing } from "./wire.ts";
@@ -15,8 +14,8 @@ export interface Brokers {
 }
 
 export interface Plan {
-  readonly topicOf: (message: Message) => string;
-  readonly keyOf: (message: Message) => string | undefined;
+  readonly topicOf: (heading: Heading) => string;
+  readonly keyOf: (heading: Heading) => string | undefined;
   readonly headers: Headers;
   readonly messageBytesMax: number;
 }
@@ -96,7 +95,7 @@ class Fates {
 
   /** Without a lost connection only topics make messages wait. */
   #stalled(): string[] {
-    return [...new Set([...this.#again].map(({ message }) => message.topic))];
+    return [...new Set([...this.#again].map((delivery) => headingOf(delivery).topic))];
   }
 
   #trouble(): string | undefined {
@@ -116,8 +115,9 @@ function receipt(places: ReadonlyMap<string, bigint>): string | undefined {
 
 function* address(batch: readonly Delivery[], plan: Plan, fates: Fates): Generator<Outgoing> {
   for (const delivery of batch) {
-    const topic = plan.topicOf(delivery.message);
-    const message = outgoing(delivery, { topic, key: plan.keyOf(delivery.message), headers: plan.headers });
+    const heading = headingOf(delivery);
+    const topic = plan.topicOf(heading);
+    const message = outgoing(delivery, { topic, key: plan.keyOf(heading), headers: plan.headers });
     const bytes = message.bytes + groupOverheadBytes;
     if (!isTopicName(topic)) {
       fates.refuse(delivery, `"${topic}" is no name of a Kafka topic`, { byBroker: false });

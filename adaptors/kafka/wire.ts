@@ -1,6 +1,6 @@
 /** What Kafka keeps of a message: its topic, key, headers and value, from a delivery. Knows no sockets. */
 import { Buffer } from "node:buffer";
-import type { Delivery } from "../../src/deliver/adaptor.ts";
+import { type Delivery, headingOf } from "../../src/deliver/adaptor.ts";
 import { outputNames } from "../../src/message/message.ts";
 
 /** Which of a message's fields become headers, besides being in the value as the format has them. */
@@ -26,7 +26,7 @@ export interface Address {
 }
 
 export function outgoing(delivery: Delivery, address: Address): Outgoing {
-  const { message, body } = delivery;
+  const { body } = delivery;
   const { topic } = address;
   const fields = headersOf(delivery, address);
   const key = address.key === undefined ? undefined : Buffer.from(address.key);
@@ -37,7 +37,7 @@ export function outgoing(delivery: Delivery, address: Address): Outgoing {
     key,
     headers: fields,
     value,
-    timestamp: BigInt(message.timestamp),
+    timestamp: BigInt(headingOf(delivery).timestamp),
     bytes: size(key, value, fields),
   };
 }
@@ -47,11 +47,12 @@ export function isTopicName(topic: string): boolean {
   return /^[A-Za-z0-9._-]{1,249}$/.test(topic) && topic !== "." && topic !== "..";
 }
 
-function headersOf({ id, message }: Delivery, address: Address): Map<Buffer, Buffer> {
+function headersOf(delivery: Delivery, address: Address): Map<Buffer, Buffer> {
   const made = new Map<Buffer, Buffer>();
   if (address.headers === "none") return made;
-  made.set(names.id, Buffer.from(id));
+  made.set(names.id, Buffer.from(delivery.id));
   if (address.headers === "id") return made;
+  const { message } = delivery;
   made.set(names.timestamp, Buffer.from(String(message.timestamp)));
   for (const { field, name } of fieldHeaders) {
     const value = message[field];

@@ -19,8 +19,12 @@ export interface Delivery {
   readonly body: Uint8Array;
 }
 
-/** What messages are sorted by. Those with the same values in a row mostly share one. */
-export type Heading = Pick<Message, "timestamp" | "topic" | "env" | "type" | "level">;
+/** What messages are sorted and addressed by. Those with the same values in a row mostly share one. */
+export type Heading = Pick<Message, "timestamp" | "topic" | "env" | "type" | "level" | "key">;
+
+export function headingOf(delivery: Delivery): Heading {
+  return delivery.heading ?? delivery.message;
+}
 
 /** What became of a batch. Whatever is in neither list was taken. */
 export interface Result {

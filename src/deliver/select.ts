@@ -156,10 +156,12 @@ class Selecting implements Selection {
   }
 
   #headingOf({ isSteady }: StoredEnvelope): Heading {
-    const { timestamp } = reader;
-    if (isSteady && timestamp === this.#heading?.timestamp) return this.#heading;
+    const { timestamp, key } = reader;
+    const last = this.#heading;
+    if (isSteady && timestamp === last?.timestamp && key === last.key) return last;
     const { topic, env, type, level } = reader;
-    return this.#heading = { timestamp, topic, ...(env && { env }), ...(type && { type }), ...(level && { level }) };
+    const heading = { timestamp, topic, ...(env && { env }), ...(type && { type }), ...(level && { level }) };
+    return this.#heading = key === undefined ? heading : { ...heading, key };
   }
 
   #pass(passed: Passed): void {

@@ -64,7 +64,7 @@ fact("Kafka P6: every message arrives, byte for byte, with key, time and headers
     crypto.getRandomValues(new Uint8Array(60_000)),
   ];
   const batch = numbered(200, "all", (i) => ({ key: i % 2 ? `key-${i % 7}` : undefined, body: bodies[i % 3]! }));
-  const result = await sendOnce({}, batch);
+  const result = await sendOnce({ headers: "all" }, batch);
   assert.deepEqual([result.refused, result.again, result.trouble], [[], [], undefined]);
   assert.match(result.receipt!, /^all:\d@\d+/);
   const received = byId(await kafka.read("all"));
@@ -117,7 +117,9 @@ fact("Kafka: keys go to the partitions that librdkafka's Java-compatible partiti
 
 fact("Kafka: a key made by template chooses the partition; the message's own is a header then", async () => {
   await kafka.createTopic("keyed", { partitions: 4 });
-  assertTaken(await sendOnce({ key: "%env%.%type%" }, numbered(40, "keyed", (i) => ({ key: `k${i}` }))));
+  assertTaken(
+    await sendOnce({ key: "%env%.%type%", headers: "all" }, numbered(40, "keyed", (i) => ({ key: `k${i}` }))),
+  );
   const received = await kafka.read("keyed");
   assert.deepEqual([new Set(received.map(({ key }) => String(key))), received.length], [new Set(["prod.click"]), 40]);
   assert.deepEqual(received.map(({ headers }) => headers.get("key")), received.map((_, i) => `k${i}`));
@@ -205,7 +207,7 @@ fact("Kafka: an unknown topic waits by itself, others go on, and it is taken onc
 });
 
 fact("Kafka: create_topics makes the topic, though the brokers do not by themselves", async () => {
-  await withAdaptor({ create_topics: true, topic: "%env%.%topic%" }, async (adaptor) => {
+  await withAdaptor({ create_topics: true, topic: "%env%.%topic%", headers: "all" }, async (adaptor) => {
     const batch = numbered(6, "made");
     let left: readonly Delivery[] = batch;
     for (let tries = 0; left.length > 0 && tries < 50; tries++) left = (await send(adaptor, left)).again;
