@@ -39,6 +39,7 @@ export class Destinations {
   #placed: readonly Placed[] = [];
   /** Resolves when the change under way is over, well or badly. */
   #changing: Promise<unknown> = Promise.resolve();
+  #begun = () => {};
   #stopped = false;
 
   constructor(parts: DestinationsParts) {
@@ -54,11 +55,19 @@ export class Destinations {
     });
   }
 
-  /** Gives each its cursor, then starts it. Intake knows them already. */
+  /** Gives each its cursor: before messages are taken. Intake knows them already. */
   begin(placed: readonly Placed[], beginning: Beginning): void {
     this.#placed = placed;
     this.#makeCursors(placed, beginning);
-    this.#beginThreads(placed);
+    const begun = Promise.withResolvers<void>();
+    this.#changing = begun.promise;
+    this.#begun = begun.resolve;
+  }
+
+  /** Starts their threads: once messages are taken, since these would take the processor from that. */
+  deliver(): void {
+    this.#beginThreads(this.#placed);
+    this.#begun();
   }
 
   /** Rejects when that cannot be; then all is as it was. The others do not notice. */
@@ -90,7 +99,7 @@ export class Destinations {
     this.#beginThreads([...fresh, ...called(changed, wanted)]);
   }
 
-  /** In the middle of a change a destination has no thread for a moment: it is told afterwards. */
+  /** In the middle of a start or a change a destination has no thread for a moment: it is told afterwards. */
   async order(name: string, order: Order): Promise<Outcome | undefined> {
     await this.#changing;
     return await this.#supervisor.order(name, order);

@@ -118,6 +118,7 @@ export class RunningNode {
     const { address, zeromq } = await this.#intake.listen(config.http.listen);
     this.address = address;
     this.zeromqAddresses = zeromq;
+    this.#destinations.deliver();
     const over: Record<string, string> = zeromq.length > 0 ? { zeromq: zeromq.join(" ") } : {};
     this.#listening.resolve();
     journal.say("info", "ready", { http: this.address, ...over, management: this.managementAddress, node });

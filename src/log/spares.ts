@@ -14,6 +14,9 @@ const stepBytes = 1 << 20;
 const stepPauseMs = 20;
 const pausePerStep = 9;
 const lookEveryMs = 500;
+/** The same for a while after one was needed: the next may be soon. */
+const lookAgainMs = 50;
+const whileMs = 2000;
 /** Spares are made only while so many segments would fit. */
 const freeSegments = 16;
 
@@ -51,9 +54,11 @@ export async function keepSpares(
   signal: AbortSignal,
 ): Promise<void> {
   const keeper = new Keeper(world, join(dir, "log"), options, signal);
+  let neededAt = -Infinity;
   while (!signal.aborted) {
-    await keeper.look();
-    await world.clock.sleep(lookEveryMs, signal);
+    if (await keeper.look()) neededAt = world.clock.elapsed();
+    const isSoon = world.clock.elapsed() - neededAt < whileMs;
+    await world.clock.sleep(isSoon ? lookAgainMs : lookEveryMs, signal);
   }
 }
 
@@ -70,18 +75,20 @@ class Keeper {
     this.#signal = signal;
   }
 
-  async look(): Promise<void> {
+  /** Whether it made a spare. */
+  async look(): Promise<boolean> {
     const { files } = this.#world;
     const { segmentBytes, ballastBytes } = this.#options;
     try {
-      if (listSpares(files, this.#logDir).length === 0 && this.#hasRoom(segmentBytes)) {
-        await this.#make(`${randomId(this.#world.random)}.spare`, segmentBytes);
-      }
+      const lacks = listSpares(files, this.#logDir).length === 0 && this.#hasRoom(segmentBytes);
+      if (lacks) await this.#make(`${randomId(this.#world.random)}.spare`, segmentBytes);
       if (!files.exists(join(this.#logDir, ballastName)) && this.#hasRoom(ballastBytes)) {
         await this.#make(ballastName, ballastBytes);
       }
+      return lacks;
     } catch (problem) {
       if (codeOf(problem) === "") throw problem;
+      return false;
     }
   }
 
