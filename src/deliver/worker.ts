@@ -17,6 +17,7 @@ import { Control, type Order, type Outcome } from "./control.ts";
 import { carryOutOnLetters, type LetterOrder, type LetterOutcome } from "./letter_order.ts";
 import { Letterbox } from "./letterbox.ts";
 import { Pump, type PumpParts, type PumpWatch } from "./pump.ts";
+import { Excess } from "./excess.ts";
 import { Rest } from "./rest.ts";
 
 /** A read that fails may be a cable or a controller: what is not there after a minute is damaged. */
@@ -109,6 +110,12 @@ async function work(job: DestinationJob): Promise<void> {
       required: destination.required,
       buffered: kind.buffer?.(destination.options) !== undefined,
       rest: new Rest({ clock: world.clock, collect }),
+      excess: new Excess({
+        batchBytes: destination.batch_bytes,
+        kept: () => Deno.memoryUsage().external,
+        collect,
+        end,
+      }),
     }),
   });
   await pump.run(stop);
@@ -192,6 +199,13 @@ function collect(): void {
   gc?.({ type: "major", flavor: "last-resort" });
 }
 
+/** As if it had crashed, which is what the supervisor knows how to mend. */
+function end(why: string): void {
+  setTimeout(() => {
+    throw new Error(why);
+  });
+}
+
 type Shown = ReturnType<typeof openCursor>;
 
 /** What is told to intake while requests wait for this destination: in order, so what is dead is known before it is passed. */
@@ -210,10 +224,11 @@ interface Watched {
   /** What waits while nobody is there is overwritten in the end, as was agreed. */
   readonly buffered: boolean;
   readonly rest: Rest;
+  readonly excess: Excess;
 }
 
 function watching(cells: DestinationCells, watched: Watched): PumpWatch {
-  const { cursor, deadLetters, waiting, required, buffered, rest } = watched;
+  const { cursor, deadLetters, waiting, required, buffered, rest, excess } = watched;
   const tell = (told: Told) => {
     if (cells.get("waiters") > 0) waiting.postMessage(told);
   };
@@ -233,6 +248,7 @@ function watching(cells: DestinationCells, watched: Watched): PumpWatch {
     },
     begun({ since, bytes }) {
       rest.after(bytes);
+      excess.after(bytes);
       cells.set("since", since);
       cells.set("alone", 0);
       cells.set("held", 0);
