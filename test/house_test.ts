@@ -84,6 +84,16 @@ Deno.test("every file is used", () => {
   assert.deepEqual(sources.map(({ path }) => path).filter((path) => !used.has(path)), []);
 });
 
+Deno.test("at the top stands what a reader expects there, and nothing that a trial has left", async () => {
+  const rooms = ["src", "adaptors", "packaging", "man", "test", "docs", ".ci"];
+  const files = ["README.md", "CHANGELOG.md", "GUARANTEES.md", "SECURITY.md", "LICENSE", "deno.json", "deno.lock"];
+  // Without git, or as an archive without its history, there is nothing to say.
+  const listed = await new Deno.Command("git", { args: ["ls-files"], cwd: root }).output().catch(() => undefined);
+  const paths = new TextDecoder().decode(listed?.stdout).trim().split("\n");
+  const tops = new Set(paths.map((path) => path.split("/")[0]!));
+  assert.deepEqual([...tops].filter((top) => top !== "" && ![...rooms, ...files, ".gitignore"].includes(top)), []);
+});
+
 Deno.test("no file is called by what is no noun of the manual", () => {
   const names = sources.map(({ path }) => path).filter((path) =>
     /(^|\/)(utils?|helpers?|common|misc|types|manager|index)\.ts$/.test(path)
