@@ -30,6 +30,8 @@ interface Side {
   end: Position | undefined;
   /** What is decided of it. */
   counts: Partial<Record<Verdict, number>>;
+  /** What became of messages that could not be read: "expired" where the log did not wait for us. */
+  gone?: Verdict;
   tries: number;
   /** Monotonic. */
   dueAt: number;
@@ -94,6 +96,8 @@ export class Sides {
     if (side.end === undefined) {
       const { batch, passed, end } = this.#read(topic, cursor.sides.get(topic)!.from);
       Object.assign(side, { left: batch, end, counts: countsOf(passed.filter(({ topic }) => topic !== undefined)) });
+      // Of which topics they were, nobody can tell: what is missing of ours in the end was among them.
+      for (const { topic, verdict } of passed) if (topic === undefined && side.gone !== "damaged") side.gone = verdict;
     }
     if (side.left.length > 0) {
       const now = pace.cut(side.left);
@@ -108,18 +112,19 @@ export class Sides {
       }
       if (side.left.length > 0) return;
     }
-    this.#move(topic, side.end!, side.counts);
+    this.#move(topic, side);
     Object.assign(side, { left: [], end: undefined, tries: 0 });
   }
 
-  #move(topic: string, to: Position, decided: Side["counts"]): void {
+  #move(topic: string, { end, counts: decided, gone = "damaged" }: Side): void {
     const { cursor, lost } = this.#parts;
+    const to = end!;
     const { from, waits } = cursor.sides.get(topic)!;
     const counts = within(waits, decided);
     let left = waits - sum(counts);
     if (to >= cursor.ahead && left > 0) {
-      lost(`${left} messages of topic "${topic}" from ${from} on cannot be delivered (damaged)`);
-      count(counts, { damaged: left });
+      lost(`${left} messages of topic "${topic}" from ${from} on cannot be delivered (${gone})`);
+      count(counts, { [gone]: left });
       left = 0;
     }
     const sides = new Map(cursor.sides);

@@ -154,6 +154,25 @@ Deno.test("P13 who waits too long expires beside the others, where there is a bu
   await node.stop();
 });
 
+Deno.test("P2 what waits and was given back by a log that does not wait for us has expired: nothing is damaged", async () => {
+  const bad = new Set(["bad"]);
+  const sim = new SimWorld(1);
+  const first = stalling(bad, {}, sim);
+  await first.put("bad/1");
+  const filler = "ok/" + "x".repeat(20_000);
+  for (let i = 0; i < 20; i++) await first.put(filler);
+  await sim.run(10_000);
+  sim.cutPower();
+  bad.clear();
+  const node = stalling(bad, {}, sim);
+  assert.deepEqual(sidesOf(node), [["bad", 0, 1]]);
+  node.writer.trim(node.cursor.ahead);
+  await sim.run(40_000);
+  assert.deepEqual([node.cursor.counts.expired, node.cursor.counts.damaged, node.cursor.sides.size], [1, 0, 0]);
+  assert.equal(sum(node), node.cursor.position);
+  await node.stop();
+});
+
 Deno.test("P2 where more topics wait than a cursor can hold, the rest waits with everything behind it", async () => {
   const topics = Array.from({ length: 30 }, (_, i) => `bad${i}_${"x".repeat(200)}`);
   const bad = new Set(topics);
