@@ -42,6 +42,8 @@ export class DeadLetters {
   #whole: boolean;
   /** A record that they are gone may stand there though it failed: what is known of them is not to be relied on. */
   readonly #doubtful = new Set<Position>();
+  /** Positions of letters whose sync has failed: after a start they may stand there. */
+  readonly #perhaps = new Set<Position>();
   /** Nobody changes anything while another one does. */
   #busy: Promise<unknown> = Promise.resolve();
   /** It has all that the records say of it: they may go. */
@@ -77,7 +79,11 @@ export class DeadLetters {
     return this.#known?.asked ?? 0;
   }
   has(position: Position): boolean {
-    return this.#index.at(position) !== undefined;
+    return this.#index.at(position) !== undefined || this.#perhaps.has(position);
+  }
+  /** There are none for certain. */
+  get isEmpty(): boolean {
+    return this.#index.count === 0 && this.#perhaps.size === 0;
   }
 
   /**
@@ -220,8 +226,10 @@ export class DeadLetters {
         `the dead-letter store is full (${this.#bytesMax} bytes): raise dead_max, or see sparkngin dead replay and purge`,
       );
     }
+    for (const { position } of letters) this.#perhaps.add(position);
     const numbers = encoded.map((bytes) => this.#writer.append(bytes, 1));
     await this.#writer.durable();
+    for (const { position } of letters) this.#perhaps.delete(position);
     letters.forEach((letter, i) => this.#index.see({ kind: "letter", letter }, numbers[i]!, encoded[i]!.length));
   }
 
@@ -242,6 +250,7 @@ export class DeadLetters {
       const number = this.#writer.append(bytes, 1);
       await this.#writer.durable();
       for (const position of part) this.#doubtful.delete(position);
+      if (kind === "gone") { for (const position of part) this.#perhaps.delete(position); }
       this.#index.see({ kind, positions: part, retaken } as never, number, bytes.length);
     }
   }

@@ -123,7 +123,7 @@ export class Sender {
   /** A message is taken of which there is a letter: set aside before a crash or a rewind, when the destination was of another mind. */
   async #forgetLetters(batch: readonly Delivery[], { refused, again }: Result): Promise<void> {
     const letters = this.#parts.deadLetters.found();
-    if (letters === undefined || letters.count === 0) return;
+    if (letters === undefined || letters.isEmpty) return;
     const there = batch.filter(({ position }) => letters.has(position));
     if (there.length === 0) return;
     const others = new Set([...again, ...refused.map(({ delivery }) => delivery)]);

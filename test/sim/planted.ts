@@ -214,6 +214,12 @@ export const planted: readonly Planted[] = [
     replace: "",
   },
   {
+    name: "a letter whose sync failed is taken for none",
+    file: "src/deliver/dead_letters.ts",
+    find: "    return this.#index.at(position) !== undefined || this.#perhaps.has(position);",
+    replace: "    return this.#index.at(position) !== undefined;",
+  },
+  {
     name: "a destination that refuses everything fills its dead letters",
     file: "src/deliver/refusals.ts",
     find: "    return refusedOf(outcomes) * 100 <= this.#most * (this.#takenSince! + outcomes.length);",
