@@ -142,8 +142,8 @@ export const planted: readonly Planted[] = [
   {
     name: "the keeper of dead letters does not wait for the disk",
     file: "src/deliver/dead_letters.ts",
-    find: "    await this.#writer.durable();\n    letters.forEach",
-    replace: "    letters.forEach",
+    find: "    await this.#writer.durable();\n    for (const { position } of letters)",
+    replace: "    for (const { position } of letters)",
   },
   {
     name: "a dead letter goes before it is sent again",
