@@ -40,6 +40,6 @@ export class Excess {
     if (kept() <= this.#most) return;
     collect();
     const left = kept();
-    if (left > this.#most) end(`its runtime keeps ${Math.round(left / (1 << 20))} MiB of broken connections`);
+    if (left > this.#most) end(`its runtime keeps ${Math.round(left / (1 << 20))} MiB outside of its heap`);
   }
 }
