@@ -46,7 +46,10 @@ export function dropBallast(files: Files, logDir: string): boolean {
   }
 }
 
-/** Runs beside the writer, in a thread of its own choice, until `signal` aborts. A full or failing disk only makes it wait. */
+/**
+ * Runs beside the writer, in a thread of its own choice, until `signal` aborts. A full or failing disk only makes it wait, and a
+ * disk that does not answer holds nobody else in its thread up.
+ */
 export async function keepSpares(
   world: World,
   dir: string,
@@ -105,8 +108,7 @@ class Keeper {
     try {
       for (let at = 0; at < bytes; at += stepBytes) {
         const begin = clock.elapsed();
-        file.write(at, new Uint8Array(Math.min(stepBytes, bytes - at)));
-        file.sync();
+        await file.writeAside(at, new Uint8Array(Math.min(stepBytes, bytes - at)));
         await clock.sleep(Math.max(stepPauseMs, pausePerStep * (clock.elapsed() - begin)), this.#signal);
         if (this.#signal.aborted) return files.remove(temporary);
       }

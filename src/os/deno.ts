@@ -128,6 +128,16 @@ class DenoFile implements OpenFile {
   sync(): void {
     this.#file.syncDataSync();
   }
+  async writeAside(at: number, bytes: Uint8Array): Promise<void> {
+    this.#seek(at);
+    let count = 0;
+    try {
+      while (count < bytes.length) count += await this.#file.write(bytes.subarray(count));
+    } finally {
+      this.#at = at + count;
+    }
+    await this.#file.syncData();
+  }
   truncate(bytes: number): void {
     this.#file.truncateSync(bytes);
   }

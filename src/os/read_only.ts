@@ -19,6 +19,7 @@ class ReadOnlyFiles implements Files {
       close: () => file.close(),
       write: () => refuse("write to", path),
       sync: () => refuse("sync", path),
+      writeAside: () => refuse("write to", path),
       truncate: () => refuse("cut", path),
     };
   }

@@ -11,7 +11,8 @@ export interface World {
 }
 
 /**
- * Files and directories, synchronously: a sync blocks its thread for the 0.2 ms that are its commit's time anyway.
+ * Files and directories, synchronously: a sync blocks its thread for the 0.2 ms that are its commit's time anyway. A thread
+ * that others wait for at any time writes aside.
  * What fails throws an error with the system's `code` (see `codeOf`).
  */
 export interface Files {
@@ -46,6 +47,8 @@ export interface OpenFile {
   write(at: number, bytes: Uint8Array): void;
   /** What was written before this call survives a power cut once it returns. */
   sync(): void;
+  /** As `write` and then `sync`, and only who awaits it waits for the disk: the thread goes on. One at a time. */
+  writeAside(at: number, bytes: Uint8Array): Promise<void>;
   /** Cuts the file to `bytes`, or extends it with zeros. */
   truncate(bytes: number): void;
   size(): number;

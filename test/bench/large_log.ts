@@ -85,6 +85,7 @@ function unsynced(world: World): World {
     read: (at, into) => file.read(at, into),
     write: (at, bytes) => file.write(at, bytes),
     sync() {},
+    writeAside: (at, bytes) => file.writeAside(at, bytes),
     truncate: (bytes) => file.truncate(bytes),
     size: () => file.size(),
     close: () => file.close(),

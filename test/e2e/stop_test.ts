@@ -1,11 +1,13 @@
 /** Being told to stop: what was answered is on disk, the process ends soon, and a start goes on where it was. */
 import assert from "node:assert";
 import { Driver } from "../crash/driver.ts";
+import { compileLibrary } from "../crash/library.ts";
+import { missing } from "../crash/needs.ts";
 import { examine } from "../crash/oracle.ts";
 import { Connection, getRequest } from "./connection.ts";
 import { launchNode, makeTempDir, type Node, startCommand, startNode } from "./node.ts";
 import { arrived, outputFiles } from "./output.ts";
-import { eventually, pause } from "./waiting.ts";
+import { eventually, hangMs, pause } from "./waiting.ts";
 
 /** A stop that takes longer hangs: the program gives itself less. */
 const stopMs = 10_000;
@@ -176,4 +178,31 @@ Deno.test("P20: SIGTERM in the middle of a start ends it, and does no harm", asy
   await send(node, 1);
   await arrived(`${dir}/data/out`, "t");
   assert.ok(!node.log().some(({ level, destination }) => level !== "info" && destination !== "pub"), node.stderr());
+});
+
+const lacks = missing(["gcc"]);
+Deno.test({
+  name: `P16 P20: while the disk does not answer, status and SIGTERM are answered; a spare may be half made${
+    lacks && ` (${lacks})`
+  }`,
+  ignore: lacks !== "",
+  async fn() {
+    await using home = await makeTempDir();
+    const dir = home.path;
+    const stalled = `${dir}/stalled`;
+    const env = {
+      LD_PRELOAD: await compileLibrary("slow_disk", dir),
+      SLOW_DIR: `${await Deno.realPath(dir)}/data/`,
+      SLOW_STALL: stalled,
+    };
+    await using node = await startNode({ dir, env });
+    await eventually("a spare that is being made", async () => {
+      for await (const { name } of Deno.readDir(`${dir}/data/log`)) if (name.endsWith(".spare.tmp")) return true;
+    });
+    await Deno.writeTextFile(stalled, "");
+    await pause(500); // longer than a step and the pause behind it
+    const signal = AbortSignal.timeout(hangMs);
+    assert.equal((await fetch(`http://${node.management}/status`, { signal })).status, 200);
+    assert.equal(await node.stop(), 0, node.stderr());
+  },
 });

@@ -154,6 +154,7 @@ function watched(bytes: Uint8Array, act: Partial<Pick<OpenFile, "read" | "close"
       read: (at, into) => act.read?.(at, into) || file.read(at, into),
       write: (at, bytes) => file.write(at, bytes),
       sync: () => file.sync(),
+      writeAside: (at, bytes) => file.writeAside(at, bytes),
       truncate: (size) => file.truncate(size),
       size: () => file.size(),
       close: () => {

@@ -302,6 +302,11 @@ class SimFile implements OpenFile {
     else this.#inode.sync();
     this.#fail("sync", fault);
   }
+  async writeAside(at: number, bytes: Uint8Array): Promise<void> {
+    this.write(at, bytes);
+    await Promise.resolve(); // others go on meanwhile
+    this.sync();
+  }
   truncate(bytes: number): void {
     this.#fail("truncate", this.#count("truncate"));
     this.#disk.truncate(this.#inode, bytes);
