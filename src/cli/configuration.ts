@@ -3,6 +3,7 @@ import { adaptors } from "../../adaptors/mod.ts";
 import type { Config } from "../config/keys.ts";
 import type { Fields } from "../config/options.ts";
 import type { ConfigFile } from "../config/document.ts";
+import { emptied } from "../config/emptied.ts";
 import { type ConfigSources, kindsIn, type Origins, readConfig } from "../config/read.ts";
 import type { AdaptorKind } from "../deliver/adaptor.ts";
 import { codeOf } from "../os/world.ts";
@@ -21,6 +22,8 @@ export interface Configuration {
   readonly origins: Origins;
   /** Nothing when there is no file. */
   readonly path: string | undefined;
+  /** The file and what lies beside it. */
+  readonly files: readonly ConfigFile[];
   /** The options of the kinds in use. */
   readonly kinds: Readonly<Record<string, Fields>>;
 }
@@ -33,7 +36,23 @@ export async function loadConfiguration(terminal: Terminal, request: Configurati
   const { env, readFile } = terminal;
   const reading = readConfig({ files, env, readFile, flags: request.flags, kinds, isBestEffort, problemOf });
   if ("problems" in reading) throw new CommandError(exitCodes.configuration, reading.problems);
-  return { ...reading, path: file?.name, kinds };
+  return { ...reading, path: file?.name, files, kinds };
+}
+
+/** Reads the configuration again, from where it was found `first`. It throws as `loadConfiguration`, also when a file has become empty. */
+export function readingAgain(
+  terminal: Terminal,
+  request: ConfigurationRequest,
+  first: Configuration,
+): () => Promise<Config> {
+  let last = first;
+  return async () => {
+    const next = await loadConfiguration(terminal, last.path === undefined ? request : { ...request, path: last.path });
+    const problems = emptied(next.files, last.files);
+    if (problems.length > 0) throw new CommandError(exitCodes.configuration, problems);
+    last = next;
+    return next.config;
+  };
 }
 
 /** Where a file is looked for when nobody names one. */

@@ -78,10 +78,12 @@ function buildProgram(terminal: Terminal, outcome: Outcome): Command {
 function addConfigured(program: Command, terminal: Terminal, outcome: Outcome): void {
   const add = (name: string, does: string) => addConfigurationOptions(program.command(name).description(does));
   add("run", "take messages and deliver them").action(async (options) => {
-    const { loadConfiguration } = await import("./configuration.ts");
-    const { config, path } = await loadConfiguration(terminal, requestOf(options));
+    const { loadConfiguration, readingAgain } = await import("./configuration.ts");
+    const request = requestOf(options);
+    const configuration = await loadConfiguration(terminal, request);
+    const { config, path } = configuration;
     const { run } = await import("./run.ts");
-    const readAgain = async () => (await loadConfiguration(terminal, requestOf(options))).config;
+    const readAgain = readingAgain(terminal, request, configuration);
     outcome.code = await run({ config, configPath: path, readAgain });
   });
   add("check", "say whether the configuration is sound")

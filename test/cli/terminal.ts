@@ -38,6 +38,11 @@ export async function sparkngin(args: readonly string[], given: Given = {}): Pro
   return { code, ...printed };
 }
 
+/** What a part of a command works with. */
+export function terminalOf(given: Given): Terminal {
+  return fakeTerminal(given, { out: "", err: "", asked: [] });
+}
+
 interface Output {
   out: string;
   err: string;
@@ -62,7 +67,7 @@ function fakeTerminal(given: Given, printed: Output): Terminal {
     out: (text) => void (printed.out += typeof text === "string" ? text : new TextDecoder().decode(text)),
     err: (text) => void (printed.err += text),
     readFile(path) {
-      const file = files[path] ?? withCode("ENOENT", "no such file");
+      const file = files[path] ?? files[`./${path}`] ?? withCode("ENOENT", "no such file");
       if (typeof file !== "string") throw file;
       return file;
     },

@@ -131,6 +131,22 @@ Deno.test("M8.1 a faulty configuration changes nothing and says what is wrong", 
   assert.match(await metrics(), /^sparkngin_config_reload_successful 0$/m);
 });
 
+Deno.test("M8.1 a file that is empty when it is read again takes no destination away", async () => {
+  await using node = await startNode({ config: files("first") + files("second") });
+  for (const text of ["", "# about to be written\n\n"]) {
+    await write(node, text);
+    const { code, stderr } = await reload(node);
+    assert.equal(code, 78);
+    assert.match(stderr, /kept as it was[\s\S]*sparkngin\.toml: it is empty.*write destination = \[\] into it/);
+  }
+  assert.deepEqual((await status(node)).destinations.map(({ name }) => name), ["first", "second"]);
+  await send(node, "t");
+  await arrived(`${node.dir}/first`, "t");
+  await arrived(`${node.dir}/second`, "t");
+  await write(node, files("first"));
+  assert.equal((await reload(node)).stdout, "removed: second\n");
+});
+
 Deno.test("M8.1 what a running node can take over it does, and it names what waits for a restart", async () => {
   await using node = await startNode({ config: files("out") });
   await write(node, `[http]\ntopic = "usual"\nconnections_max = 7\n${files("out")}`);
