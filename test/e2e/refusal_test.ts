@@ -128,7 +128,7 @@ Deno.test("P4: 10 MB of [ are refused at once, and the node goes on", async () =
   assert.equal(answer.status, 400);
   await answer.body?.cancel();
   await assertStillTakes();
-  assert.ok(performance.now() - begin < 10_000);
+  assert.ok(performance.now() - begin < 30_000);
 });
 
 Deno.test("P4: a body whose sender goes away is not kept", async () => {

@@ -9,8 +9,8 @@ import { launchNode, makeTempDir, type Node, startCommand, startNode } from "./n
 import { arrived, outputFiles } from "./output.ts";
 import { eventually, hangMs, pause } from "./waiting.ts";
 
-/** A stop that takes longer hangs: the program gives itself less. */
-const stopMs = 10_000;
+/** A stop that takes longer hangs: the program gives itself 5 s. */
+const stopMs = 30_000;
 
 /** Nobody listens on port 1, so what is sent to it waits. */
 const deadDestination = `
