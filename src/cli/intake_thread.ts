@@ -18,6 +18,8 @@ export type Listening = Extract<IntakeNews, { kind: "listening" }>;
  */
 const eventsPerTick = "DENO_TOKIO_MAX_IO_EVENTS_PER_TICK";
 const fairEvents = "96";
+/** Tasks between two looks at what is ready. With the runtime's 61, turns of its loop go by in which nothing is read. */
+const eventInterval = "DENO_TOKIO_EVENT_INTERVAL";
 
 export class IntakeThread {
   readonly #worker: Worker;
@@ -31,6 +33,7 @@ export class IntakeThread {
 
   constructor(workerData: IntakeJob) {
     process.env[eventsPerTick] ??= fairEvents;
+    process.env[eventInterval] ??= "1";
     this.#worker = new Worker(new URL("../ingest/thread.ts", import.meta.url), { workerData });
     this.#worker.on("message", (news: IntakeNews) => this.#hear(news));
     this.#worker.on("error", (problem: Error) => this.#end(problem.message));

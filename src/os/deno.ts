@@ -168,5 +168,5 @@ const denoClock: Clock = {
       signal?.addEventListener("abort", done, { once: true });
     });
   },
-  turn: (run, crowd) => void (crowd ? setTimeout(run, 0) : setImmediate(run)),
+  turn: (run) => void setImmediate(run),
 };

@@ -64,9 +64,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
    * Calls `run` once all that is ready in this turn of the loop has run. In a crowd that is not all that is ready: the runtime
-   * completes a limited number of reads a poll, so `run` then waits for a timer, and the others get in too.
+   * completes a limited number of reads a turn.
    */
-  turn(run: () => void, crowd?: boolean): void;
+  turn(run: () => void): void;
 }
 
 /** The system's name of what went wrong ("ENOENT", "ENOSPC", …), or "" when it is no error of the system. */

@@ -64,23 +64,36 @@ Deno.test("P12: a full disk is looked at again every half second", async () => {
   assert.equal(trial.writer.facts().state, "ready");
 });
 
-Deno.test("a turn after one that brought a hundred entries, or more than one commit, may expect a crowd", async () => {
+/** A writer to which each further turn of the loop brings so many entries; how many turns it took, and commits. */
+async function inTurns(first: number, more: readonly number[], bytes = 1): Promise<[turns: number, commits: number]> {
   const sim = new SimWorld(1);
-  const crowds: (boolean | undefined)[] = [];
+  const append = (count: number) => {
+    for (let i = 0; i < count; i++) writer.append(new Uint8Array(bytes), 1);
+  };
+  let turns = 0;
   const writer = writerWith(sim, {
-    turn: (run, crowd) => {
-      crowds.push(crowd);
-      sim.clock.turn(run);
+    turn: (run) => {
+      const next = more[turns++ - 1] ?? 0;
+      sim.clock.turn(() => {
+        append(next);
+        run();
+      });
     },
   });
-  const turn = async (count: number, bytes = 1) => {
-    for (let i = 0; i < count; i++) writer.append(new Uint8Array(bytes), 1);
-    await sim.run(writer.durable());
-  };
-  for (const count of [1, 99, 100, 1]) await turn(count);
-  await turn(2, 5 << 20);
-  await turn(1);
-  assert.deepEqual(crowds, [false, false, false, true, false, true]);
+  append(first);
+  await sim.run(writer.durable());
+  return [turns, writer.facts().commits];
+}
+
+Deno.test("what a crowd brings in several turns of the loop is one commit; a turn that brought less ends it", async () => {
+  assert.deepEqual(await inTurns(79, [1]), [1, 1]);
+  assert.deepEqual(await inTurns(80, [0]), [2, 1]);
+  assert.deepEqual(await inTurns(96, [96, 64, 96]), [3, 1]);
+  assert.deepEqual(await inTurns(2, [96, 96], 5 << 20), [1, 2], "more than one commit waits for nobody");
+});
+
+Deno.test("P7 a commit waits for nine turns of a crowd at most", async () => {
+  assert.deepEqual(await inTurns(96, Array(20).fill(96)), [9, 1]);
 });
 
 Deno.test("the time that writing took is told, and nothing else", async () => {
