@@ -153,7 +153,7 @@ class ConnectionServer {
       if (!connection.overdue) continue;
       connection.expire();
       if (--left > 0) continue;
-      await new Promise<void>((resolve) => this.#options.clock.turn(resolve, true));
+      await this.#options.clock.sleep(0);
       this.#lookAtClock();
       left = expiredPerTurn;
     }
