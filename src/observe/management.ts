@@ -21,6 +21,8 @@ import {
 import { filterNames } from "../message/filter.ts";
 import type { Clock } from "../os/world.ts";
 import { metricsType } from "./metrics.ts";
+import { fieldsIn, isUnfit, queryOf, strayParameter, type Unfit } from "./order_body.ts";
+import { problem } from "./problem.ts";
 import { type ReloadFacts, reloadStatus } from "./status.ts";
 import { type TailFilter, type TailForm, type TailLimits, tailLimits, type TailSource, tailStream } from "./tail.ts";
 
@@ -168,12 +170,25 @@ export function managementApp(parts: ManagementParts, stop: AbortSignal): Hono {
   routeTail(app, parts, stop);
   routeOrders(app, parts);
   routeLetters(app, parts);
+  refuseOtherMethods(app);
   app.notFound((context) => context.text("There is no such thing here; GET / lists what there is.\n", 404));
   app.onError((problem, context) => {
     parts.report(problem);
     return context.text("Cannot answer: something unexpected happened, see the log of sparkngin.\n", 500);
   });
   return app;
+}
+
+/** What is there for another method is no 404. */
+function refuseOtherMethods(app: Hono): void {
+  const refuse = (paths: readonly string[], allow: string) => {
+    const detail = `Ask with ${allow.replace(", ", " or ")}`;
+    for (const path of paths) app.all(path, () => problem(405, detail, { Allow: allow }));
+  };
+  const looks = ["/", "/status", "/metrics", "/livez", "/readyz", "/tail", "/destinations/:name/dead"];
+  refuse(looks, "GET, HEAD");
+  const orders = [...orderNames, ...letterOrderNames.map((name) => `dead/${name}`)];
+  refuse(["/reload", ...orders.map((order) => `/destinations/:name/${order}`)], "POST");
 }
 
 /** What balancers and orchestrators ask stays open: it tells nothing. */
@@ -221,33 +236,47 @@ const orderBytesMax = 4096;
 const refusals = { bad: 400, impossible: 409, unavailable: 503 } as const;
 
 function routeOrders(app: Hono, { order, reload }: ManagementParts): void {
-  app.post(
-    "/reload",
-    async (context) => isJson(context.req.raw) ? context.json(reloadStatus(await reload())) : notJson(),
-  );
-  app.post("/destinations/:name/:what", async (context) => {
+  app.post("/reload", async (context) => {
+    const given = await bodyOf(context.req.raw, "reload", []);
+    return given instanceof Response ? given : context.json(reloadStatus(await reload()));
+  });
+  app.post("/destinations/:name/:what", async (context, next) => {
     const { name, what } = context.req.param();
-    if (!isOneOf(orderNames, what)) return context.notFound();
-    if (!isJson(context.req.raw)) return notJson();
-    const asked = orderOf(what, await readSome(context.req.raw, orderBytesMax));
-    if (asked === undefined) return problem(400, 'Expected a JSON object, of rewind and skip with "to"');
+    if (!isOneOf(orderNames, what)) return await next();
+    const given = await bodyOf(context.req.raw, what, what === "rewind" || what === "skip" ? ["to"] : []);
+    if (given instanceof Response) return given;
+    const asked = orderOf(what, given);
+    if (asked === undefined) return problem(400, `Expected {"to": POSITION or TIME} as the body of ${what}`);
     const outcome = await order(name, asked);
     if (outcome === undefined) return problem(404, `There is no destination ${JSON.stringify(name)}`);
     return "refused" in outcome ? problem(refusals[outcome.refused], outcome.why) : context.json({ name, ...outcome });
   });
 }
 
-function isJson({ headers }: Request): boolean {
-  return /^application\/json\s*(;|$)/i.test(headers.get("content-type") ?? "");
+/** The fields that an order brings, or how it is refused. */
+async function bodyOf(
+  request: Request,
+  order: string,
+  known: readonly string[],
+): Promise<Readonly<Record<string, unknown>> | Response> {
+  if (!isJson(request)) return problem(415, "Send it with Content-Type: application/json");
+  const given = queryOf(request.url, order) ?? fieldsIn(await readSome(request, orderBytesMax), order, known);
+  return isUnfit(given) ? unfit(given) : given;
 }
 
-function notJson(): Response {
-  return problem(415, "Send it with Content-Type: application/json");
+function unfit({ why }: Unfit): Response {
+  return problem(400, why);
+}
+
+function isJson({ headers }: Request): boolean {
+  return /^application\/json\s*(;|$)/i.test(headers.get("content-type") ?? "");
 }
 
 function routeLetters(app: Hono, { letters, report }: ManagementParts): void {
   app.get("/destinations/:name/dead", async (context) => {
     const { name } = context.req.param();
+    const stray = strayParameter(context.req.url, ["form", ...letterFilterNames]);
+    if (stray !== undefined) return unfit(stray);
     const form = context.req.query("form") ?? "heads";
     if (!isOneOf(letterForms, form)) return problem(400, `Cannot write letters as ${JSON.stringify(form)}`);
     const given = letterFilterNames.map((key) => [key, context.req.query(key)] as const);
@@ -260,14 +289,13 @@ function routeLetters(app: Hono, { letters, report }: ManagementParts): void {
     const more = (from: number) => letters(name, { ...order, from });
     return context.body(streamOf(first as LetterPage, more, report), 200, { "Content-Type": type });
   });
-  app.post("/destinations/:name/dead/:what", async (context) => {
+  app.post("/destinations/:name/dead/:what", async (context, next) => {
     const { name, what } = context.req.param();
-    if (!isOneOf(letterOrderNames, what)) return context.notFound();
-    if (!isJson(context.req.raw)) return notJson();
-    const filter = letterFilterOf(await readSome(context.req.raw, orderBytesMax));
-    if (filter === undefined) {
-      return problem(400, `Expected a JSON object with none but ${letterFilterNames.join(", ")}`);
-    }
+    if (!isOneOf(letterOrderNames, what)) return await next();
+    const given = await bodyOf(context.req.raw, what, letterFilterNames);
+    if (given instanceof Response) return given;
+    const filter = letterFilterOf(given);
+    if (isUnfit(filter)) return unfit(filter);
     const outcome = await letters(name, { do: what, filter });
     if (outcome === undefined) return problem(404, `There is no destination ${JSON.stringify(name)}`);
     return "refused" in outcome ? problem(refusals[outcome.refused], outcome.why) : context.json({ name, ...outcome });
@@ -298,14 +326,12 @@ function streamOf(
   }, { highWaterMark: 0 });
 }
 
-function letterFilterOf(body: string | undefined): LetterFilter | undefined {
-  const given = body?.trim() === "" ? {} : parseObject(body);
-  if (given === undefined) return undefined;
+function letterFilterOf(given: Readonly<Record<string, unknown>>): LetterFilter | Unfit {
   const filter: Record<string, string> = {};
-  for (const [key, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(given)) {
     const text = Number.isSafeInteger(value) ? String(value) : value;
-    if (!isOneOf(letterFilterNames, key) || typeof text !== "string") return undefined;
-    filter[key] = text;
+    if (typeof text !== "string") return { why: `Expected a text as ${name}` };
+    filter[name] = text;
   }
   return filter;
 }
@@ -314,22 +340,10 @@ function isOneOf<T extends string>(words: readonly T[], word: string): word is T
   return (words as readonly string[]).includes(word);
 }
 
-function orderOf(what: Order["do"], body: string | undefined): Order | undefined {
-  const given = body?.trim() === "" ? {} : parseObject(body);
-  const { to, ...more } = given ?? {};
-  if (given === undefined || Object.keys(more).length > 0) return undefined;
-  if (what === "pause" || what === "resume") return to === undefined ? { do: what } : undefined;
+function orderOf(what: Order["do"], { to }: Readonly<Record<string, unknown>>): Order | undefined {
+  if (what === "pause" || what === "resume") return { do: what };
   const text = Number.isSafeInteger(to) ? String(to) : to;
   return typeof text === "string" ? { do: what, to: text } : undefined;
-}
-
-function parseObject(body: string | undefined): Record<string, unknown> | undefined {
-  try {
-    const value = JSON.parse(body ?? "");
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The body, if it is no longer than that. */
@@ -343,31 +357,6 @@ async function readSome({ body }: Request, bytesMax: number): Promise<string | u
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
-}
-
-const problems = {
-  400: ["bad-order", "The order cannot be understood"],
-  401: ["unauthorized", "A key is needed"],
-  403: ["forbidden", "The key does not allow this"],
-  404: ["not-found", "There is no such destination"],
-  409: ["not-possible", "That is not possible now"],
-  415: ["unsupported-type", "The type of the body is not supported"],
-  503: ["unavailable", "That cannot be told now"],
-} as const;
-
-function problem(
-  status: keyof typeof problems,
-  detail: string,
-  more: Readonly<Record<string, string>> = {},
-): Response {
-  const [code, title] = problems[status];
-  const body = JSON.stringify({ type: `/errors/${code}`, title, status, detail, retryable: status === 503 });
-  const headers = {
-    "Content-Type": "application/problem+json",
-    ...(status === 503 && { "Retry-After": "1" }),
-    ...more,
-  };
-  return new Response(body, { status, headers });
 }
 
 interface Watcher {

@@ -58,7 +58,6 @@ Deno.test("/ lists the endpoints, and each of them exists", async () => {
 
 Deno.test("what is not there is a 404", async () => {
   assert.equal((await ask("/nothing")).status, 404);
-  assert.equal((await ask("/status", {}, { method: "POST" })).status, 404);
 });
 
 Deno.test("M1.11 /tail gives what comes in, a line each, of the topics asked for", async () => {
@@ -259,7 +258,64 @@ Deno.test("M3.2 a destination or an order that there is not is a 404", async () 
   const headers = { "content-type": json };
   assert.equal((await ask("/destinations/none/pause", {}, { method: "POST", body: "{}", headers })).status, 404);
   assert.equal((await post("/destinations/bus/explode")).status, 404);
-  assert.equal((await ask("/destinations/bus/pause")).status, 404);
+});
+
+Deno.test("an order by another method than POST, and a question by another than GET, is a 405 that says which", async () => {
+  const mine = { reload: () => assert.fail("it was carried out") };
+  const headers = { "content-type": json };
+  const orders = ["/reload", "/destinations/bus/pause", "/destinations/bus/skip", "/destinations/bus/dead/purge"];
+  for (const path of orders) {
+    for (const method of ["GET", "HEAD", "PUT", "DELETE"]) {
+      const answer = await ask(path, mine, { method, headers });
+      assert.deepEqual([answer.status, answer.headers.get("allow")], [405, "POST"], `${method} ${path}`);
+    }
+  }
+  for (const path of ["/", "/status", "/metrics", "/livez", "/readyz", "/tail", "/destinations/bus/dead"]) {
+    const answer = await ask(path, mine, { method: "POST", headers, body: "{}" });
+    assert.deepEqual([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"], path);
+    const { detail, type } = await answer.json();
+    assert.deepEqual([detail, type], ["Ask with GET or HEAD", "/errors/method-not-allowed"]);
+  }
+  assert.equal((await ask("/destinations/bus/explode")).status, 404);
+});
+
+Deno.test("a field that an order does not know is refused with the nearest that it knows", async () => {
+  const given: [string, string, RegExp][] = [
+    ["rewind", '{"too":"2h"}', /^Unknown field "too" in rewind; did you mean "to"\?$/],
+    ["skip", '{"to":"now","force":true}', /^Unknown field "force" in skip; known are "to"$/],
+    ["pause", '{"to":"now"}', /^Unknown field "to" in pause; expected an empty body or \{\}$/],
+    ["rewind", "{}", /^Expected \{"to": POSITION or TIME\}/],
+    ["resume", "[]", /^Expected a JSON object as the body of resume$/],
+    ["dead/purge", '{"topics":"web.*"}', /^Unknown field "topics" in purge; did you mean "topic"\?$/],
+    ["dead/purge", '{"__proto__":1}', /^Unknown field "__proto__" in purge/],
+    ["dead/replay", '{"topic":["a"]}', /^Expected a text as topic$/],
+    ["dead/purge", "{", /^Expected a JSON object/],
+    ["dead/purge", `{"reason":"${"x".repeat(5000)}"}`, /too long for purge$/],
+    ["pause", JSON.stringify({ ["\n".repeat(500)]: 1 }), /^Unknown field "(\\n){60}…" in pause/],
+  ];
+  const letters = () => assert.fail("it was carried out");
+  for (const [what, body, expected] of given) {
+    const init = { method: "POST", headers: { "content-type": json }, body };
+    const answer = await ask(`/destinations/bus/${what}`, { letters, order: letters }, init);
+    assert.equal(answer.status, 400, body);
+    assert.match((await answer.json()).detail, expected);
+  }
+});
+
+Deno.test("what an order is to do is never taken from the query: a purge would take all", async () => {
+  const letters = () => assert.fail("it was carried out");
+  const parts = { letters, order: letters, reload: letters };
+  const paths = ["/destinations/es/dead/purge?topic=web", "/destinations/es/pause?x", "/reload?dry_run=1"];
+  for (const path of paths) {
+    const answer = await ask(path, parts, { method: "POST", headers: { "content-type": json }, body: "{}" });
+    assert.equal(answer.status, 400, path);
+    assert.match(
+      (await answer.json()).detail,
+      /^Unknown parameter "\w+" in the query of \w+; what it takes stands in the/,
+    );
+  }
+  const listed = await ask("/destinations/es/dead?topics=web", parts);
+  assert.equal((await listed.json()).detail, 'Unknown parameter "topics"; did you mean "topic"?');
 });
 
 Deno.test("M1.10 with keys, looking needs the scope read and orders need admin; health is open", async () => {
@@ -332,4 +388,10 @@ Deno.test("M8.1 POST /reload says what came of it; a page of another origin cann
     text: "line 3: unknown key",
     needs_restart: ["http.listen"],
   });
+  assert.equal((await ask("/reload", { reload }, { method: "POST", headers: json })).status, 200);
+  const config = JSON.stringify({ config: "/etc/other.toml" });
+  const refused = await ask("/reload", { reload }, { method: "POST", headers: json, body: config });
+  assert.equal(refused.status, 400);
+  assert.match((await refused.json()).detail, /^Unknown field "config" in reload; expected an empty body or \{\}$/);
+  assert.equal(asked, 2);
 });
