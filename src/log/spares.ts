@@ -115,7 +115,7 @@ class Keeper {
         if (this.#signal.aborted) return files.remove(temporary);
       }
       files.rename(temporary, join(this.#logDir, name));
-      files.syncDir(this.#logDir);
+      await files.syncDirAside(this.#logDir);
     } catch (problem) {
       removeLeftovers(files, this.#logDir, [`${name}.tmp`]);
       throw problem;

@@ -44,6 +44,11 @@ class DenoFiles implements Files {
     using handle = Deno.openSync(dir, { read: true });
     handle.syncSync();
   }
+  async syncDirAside(dir: string): Promise<void> {
+    if (Deno.build.os === "windows") return;
+    using handle = await Deno.open(dir, { read: true });
+    await handle.sync();
+  }
   lock(path: string, holder: string): Lock {
     const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o640 });
     giveAway(path, file);

@@ -50,6 +50,9 @@ class ReadOnlyFiles implements Files {
   syncDir(path: string): never {
     return refuse("sync", path);
   }
+  syncDirAside(path: string): never {
+    return refuse("sync", path);
+  }
   lock(path: string): never {
     return refuse("lock", path);
   }

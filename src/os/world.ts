@@ -12,7 +12,7 @@ export interface World {
 
 /**
  * Files and directories, synchronously: a sync blocks its thread for the 0.2 ms that are its commit's time anyway. A thread
- * that others wait for at any time writes aside.
+ * that others wait for at any time writes and syncs aside.
  * What fails throws an error with the system's `code` (see `codeOf`).
  */
 export interface Files {
@@ -30,6 +30,8 @@ export interface Files {
   remove(path: string): void;
   /** Makes creations, renames and removals in `dir` survive a power cut. */
   syncDir(dir: string): void;
+  /** The same, and only who awaits it waits for the disk. */
+  syncDirAside(dir: string): Promise<void>;
   /** Held for the life of the process. When another holds it: what that one wrote of itself. */
   lock(path: string, holder: string): Lock;
   /** What the holder of the lock wrote of itself; undefined when nobody holds it. Asks only: the lock is free afterwards. */

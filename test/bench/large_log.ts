@@ -99,6 +99,7 @@ function unsynced(world: World): World {
     rename: (from, to) => files.rename(from, to),
     remove: (path) => files.remove(path),
     syncDir() {},
+    async syncDirAside() {},
     lock: (path, holder) => files.lock(path, holder),
     holder: (path) => files.holder(path),
     space: (path) => files.space(path),

@@ -1,11 +1,12 @@
 /*
  * Preloaded into the program: every write and sync of a file below SLOW_DIR takes as many milliseconds longer as the file
- * SLOW_CALLS says, if there is one, and does not begin while the file SLOW_STALL exists.
+ * SLOW_CALLS says, if there is one, and does not begin while the file SLOW_STALL exists. With SLOW_DIRECTORIES it is those alone.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,11 @@ static long number_in(const char *path) {
   ssize_t count = read(file, text, sizeof text - 1);
   close(file);
   return count > 0 ? atol(text) : 0;
+}
+
+static int is_directory(int file) {
+  struct stat found;
+  return fstat(file, &found) == 0 && S_ISDIR(found.st_mode);
 }
 
 static int is_below(int file) {
@@ -39,6 +45,7 @@ static void delay(int file) {
   long ms = number_in(getenv("SLOW_CALLS"));
   int stalled = stall && access(stall, F_OK) == 0;
   if ((ms == 0 && !stalled) || !is_below(file)) return;
+  if (getenv("SLOW_DIRECTORIES") && !is_directory(file)) return;
   wait_ms(ms);
   while (stall && access(stall, F_OK) == 0) wait_ms(stall_step_ms);
 }

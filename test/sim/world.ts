@@ -246,6 +246,10 @@ class SimFiles implements Files {
     this.#count("syncDir", dir);
     this.#disk.syncDir(dir);
   }
+  async syncDirAside(dir: string): Promise<void> {
+    await Promise.resolve(); // others go on meanwhile
+    this.syncDir(dir);
+  }
   lock(path: string, holder: string): Lock {
     this.#count("lock", path);
     const other = this.#disk.lock(path, holder);
