@@ -1,4 +1,4 @@
-/** What brokers answer, read from the client's results and its nested errors, and what it means for messages. Pure. */
+/** What brokers answer, and what it means for messages; and how to read the client's nested errors. Pure. */
 import { groupName } from "./partition.ts";
 
 /** What was said of one group of a request. */
@@ -38,80 +38,81 @@ const meanings = new Map<number, Meaning>([
   [90, "lost"], // PRODUCER_FENCED
 ]);
 
+/** Whether the same request may well be taken soon, by this broker or by whoever leads the partition then. */
+export function isPassing({ code }: Answer): boolean {
+  return passing.has(code);
+}
+
+const passing = new Set([
+  2, // CORRUPT_MESSAGE: on the way
+  3, // UNKNOWN_TOPIC_OR_PARTITION: a broker that does not know of it yet, or no more
+  5, // LEADER_NOT_AVAILABLE
+  6, // NOT_LEADER_OR_FOLLOWER
+  7, // REQUEST_TIMED_OUT
+  8, // BROKER_NOT_AVAILABLE
+  9, // REPLICA_NOT_AVAILABLE
+  13, // NETWORK_EXCEPTION
+  19, // NOT_ENOUGH_REPLICAS
+  20, // NOT_ENOUGH_REPLICAS_AFTER_APPEND
+  56, // KAFKA_STORAGE_ERROR
+  74, // FENCED_LEADER_EPOCH
+  75, // UNKNOWN_LEADER_EPOCH
+  89, // THROTTLING_QUOTA_EXCEEDED
+]);
+
 /** The parts of the client's errors that are read here; it says none of this in its types. */
 export interface ClientProblem {
   readonly message?: string;
   readonly code?: string;
   readonly apiCode?: number;
   readonly apiId?: string;
+  readonly canRetry?: boolean;
   readonly serverErrorMessage?: string | null;
   readonly cause?: unknown;
   readonly errors?: readonly unknown[];
-  readonly response?: { readonly responses?: readonly TopicResponse[] };
-  readonly produced?: Produced;
 }
-export interface Produced {
-  readonly offsets?: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[];
-}
-interface TopicResponse {
-  readonly name: string;
-  readonly partitionResponses: readonly {
-    readonly index: number;
-    readonly errorCode: number;
-    readonly baseOffset: bigint;
-    readonly errorMessage?: string | null;
-    readonly recordErrors?: readonly { readonly batchIndex: number; readonly batchIndexErrorMessage?: string | null }[];
+
+/** What a broker answers to a Produce request, of all versions that have it. */
+export interface ProduceAnswer {
+  readonly responses: readonly {
+    readonly name: string;
+    readonly partitionResponses: readonly {
+      readonly index: number;
+      readonly errorCode: number;
+      readonly baseOffset: bigint;
+      readonly errorMessage?: string | null;
+      readonly recordErrors?: readonly {
+        readonly batchIndex: number;
+        readonly batchIndexErrorMessage?: string | null;
+      }[];
+    }[];
   }[];
+  readonly throttleTimeMs: number;
 }
 
-export function takenAnswers({ offsets = [] }: Produced): Map<string, Answer> {
-  return new Map(
-    offsets.map(({ topic, partition, offset }) => [
-      groupName(topic, partition),
-      { code: 0, text: "", offset, faults: [] },
-    ]),
-  );
-}
-
-/** What a failed request says of its groups: a later attempt's word stands above an earlier one's, but what is taken is taken. */
-export function answersIn(problem: unknown): Map<string, Answer> {
+/** `explain` says what a code means where the broker does not. */
+export function answersIn({ responses }: ProduceAnswer, explain: (code: number) => string): Map<string, Answer> {
   const answers = new Map<string, Answer>();
-  for (const error of everyError(problem)) {
-    for (const [name, answer] of takenAnswers(error.produced ?? {})) note(answers, name, answer);
-    for (const topic of error.response?.responses ?? []) readTopic(topic, error, answers);
+  for (const { name, partitionResponses } of responses) {
+    for (const { index, errorCode: code, baseOffset, errorMessage, recordErrors = [] } of partitionResponses) {
+      const said = recordErrors.find((fault) => fault.batchIndexErrorMessage)?.batchIndexErrorMessage ?? errorMessage;
+      answers.set(groupName(name, index), {
+        code,
+        text: code === 0 ? "" : said ?? explain(code),
+        // Of a repeat that it has already a broker may not know the place.
+        ...(code === 0 && baseOffset >= 0n && { offset: baseOffset }),
+        faults: recordErrors.map(({ batchIndex }) => batchIndex),
+      });
+    }
   }
   return answers;
 }
 
-/** The error itself and everything in it, in the order of the attempts. */
+/** The error itself and everything in it, from the outside in. */
 export function* everyError(problem: unknown, depth = 0): Generator<ClientProblem> {
   if (typeof problem !== "object" || problem === null || depth > 20) return;
   const error = problem as ClientProblem;
   yield error;
   for (const inner of error.errors ?? []) yield* everyError(inner, depth + 1);
   yield* everyError(error.cause, depth + 1);
-}
-
-function note(answers: Map<string, Answer>, name: string, answer: Answer): void {
-  const before = answers.get(name);
-  if (before === undefined || meaningOf(before) !== "taken") answers.set(name, answer);
-}
-
-function readTopic(topic: TopicResponse, error: ClientProblem, answers: Map<string, Answer>): void {
-  for (const { index, errorCode, baseOffset, errorMessage, recordErrors = [] } of topic.partitionResponses) {
-    const said = recordErrors.find((fault) => fault.batchIndexErrorMessage)?.batchIndexErrorMessage ?? errorMessage;
-    note(answers, groupName(topic.name, index), {
-      code: errorCode,
-      text: said ?? meaningText(error, errorCode),
-      offset: errorCode === 0 ? baseOffset : undefined,
-      faults: recordErrors.map((fault) => fault.batchIndex),
-    });
-  }
-}
-
-function meaningText(error: ClientProblem, errorCode: number): string {
-  for (const inner of everyError(error)) {
-    if (inner.apiCode === errorCode && inner.message) return inner.message;
-  }
-  return `error ${errorCode}`;
 }

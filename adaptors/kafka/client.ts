@@ -1,9 +1,13 @@
 /** The Kafka client, tamed: the shell around @platformatic/kafka. Everything here ends when it is closed, and soon. */
-import type { Admin, BaseOptions, Producer } from "@platformatic/kafka";
+import { Buffer } from "node:buffer";
+import type { Admin, BaseOptions, Producer as KafkaProducer } from "@platformatic/kafka";
 import type { Clock } from "../../src/os/world.ts";
 import { distrustOf, unverifiable } from "../reason.ts";
-import { type Answers, answersIn, everyError, takenAnswers } from "./answer.ts";
+import { type Answer, type Answers, answersIn, everyError } from "./answer.ts";
 import type { Group } from "./partition.ts";
+import { type Carrier, type Identity, type Leaders, type Parcel, Producer, tries } from "./producer.ts";
+import type { Packing } from "./records.ts";
+import { ProduceRequest } from "./request.ts";
 import type { Brokers } from "./sender.ts";
 import { explain, explainTopic, unknownTopic } from "./trouble.ts";
 
@@ -22,9 +26,8 @@ export interface Access {
 export type Mechanism = "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
 
 type Kafka = typeof import("@platformatic/kafka");
-type AnyClient = Producer<any, any, any, any> | Admin;
+type AnyClient = KafkaProducer | Admin;
 
-const allReplicas = -1;
 /** Kafka's number for topics among the things that have a configuration. */
 const topicResource = 2 as const;
 
@@ -34,29 +37,27 @@ export async function makeClient(access: Access): Promise<Client> {
   return new Client(await import("@platformatic/kafka"), access);
 }
 
-export class Client implements Brokers {
+export class Client implements Brokers, Carrier {
   readonly #access: Access;
   readonly #kafka: Kafka;
-  readonly #producer: Producer;
+  /** Knows the brokers, and what they know us by; sends nothing. */
+  readonly #base: KafkaProducer;
+  readonly #producer = new Producer(this);
+  readonly #packing: Packing;
+  #request: ProduceRequest | undefined;
   readonly #open = new Set<AnyClient>();
   /** Topics that the brokers did not have when last asked: one of them spoils the answer for all others asked with it. */
   readonly #absent = new Set<string>();
   readonly #described = new Set<string>();
-  /** What went wrong with requests since the last were begun: of some the client itself forgets what was answered. */
-  readonly #heard: unknown[] = [];
   #describing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
+  readonly #over = new AbortController();
 
   constructor(kafka: Kafka, access: Access) {
     this.#kafka = kafka;
     this.#access = access;
-    this.#producer = this.#tame(
-      new kafka.Producer({ ...this.#options(), idempotent: true, compression: access.compression }),
-    );
-    this.#producer.on(
-      "client:performWithRetry:failed",
-      (_operation, _tries, errors) => void this.#heard.push(...errors),
-    );
+    this.#base = this.#tame(new kafka.Producer(this.#options()));
+    this.#packing = packingOf(kafka, access.compression);
   }
 
   get closed(): boolean {
@@ -66,8 +67,9 @@ export class Client implements Brokers {
   /** Resolves when the brokers have answered and given us the number by which they know repeats. */
   async connect(): Promise<void> {
     try {
-      await this.#producer.metadata({ topics: [], retries: 0 });
-      await this.#producer.initIdempotentProducer({});
+      await this.#base.metadata({ topics: [], retries: 0 });
+      this.#request = new ProduceRequest(this.#kafka, await this.#base.listApis());
+      await this.#producer.identify();
     } catch (problem) {
       const error = await this.#problemOf("connect", problem);
       await this.close();
@@ -91,15 +93,45 @@ export class Client implements Brokers {
   }
 
   async produce(groups: readonly Group[]): ReturnType<Brokers["produce"]> {
-    this.#heard.length = 0;
+    const { answers, problem } = await this.#producer.produce(groups);
+    return { answers, ...(problem !== undefined && { problem: await this.#problemOf("send", problem) }) };
+  }
+
+  async leaders(topics: readonly string[], anew: boolean): Promise<Leaders> {
     try {
-      const messages = groups.flatMap((group) => group.messages) as Parameters<Producer["send"]>[0]["messages"];
-      // The client looks for `acks` here only, not at what its constructor was given.
-      return { answers: takenAnswers(await this.#producer.send({ messages, acks: allReplicas, idempotent: true })) };
+      return await this.#leaders(topics, anew);
     } catch (problem) {
-      this.#producer.clearMetadata();
-      return { answers: this.#answers(problem), problem: await this.#problemOf("send", problem) };
+      if (topics.length === 1) return new Map([[topics[0]!, this.#bar(problem)]]);
+      // One of them, or the brokers: asking for each tells.
+      const each = await Promise.all(topics.map((topic) => this.leaders([topic], anew)));
+      return new Map(each.flatMap((leaders) => [...leaders]));
     }
+  }
+
+  async carry(broker: number, parcels: readonly Parcel[]): Promise<Answers> {
+    const where = this.#base.currentMetadata?.brokers.get(broker);
+    if (!where) throw new Error(`broker ${broker} is not known`);
+    const connection = await this.#base.connections.get(where);
+    const batches = await Promise.all(parcels.map(async ({ group, stamp }) => {
+      const { topic, partition, records } = group;
+      return { topic, partition, bytes: await records.seal(stamp, this.#packing) };
+    }));
+    const answer = await this.#request!.send(connection, batches, requestMs(this.#access));
+    return answersIn(answer, (code) => this.#meaning(code));
+  }
+
+  async identify(): Promise<Identity> {
+    const { producerId, producerEpoch: epoch } = await this.#base.initIdempotentProducer({});
+    return { producerId, epoch };
+  }
+
+  /**
+   * While brokers are away a request is tried for as long as a batch may take: who begins anew cannot repeat it so that brokers
+   * know it for a repeat. A broker that is there and says no for the same time would keep other topics waiting: ten times
+   * sooner is enough.
+   */
+  async pause(answered: boolean): Promise<void> {
+    await this.#access.clock.sleep(pauseMs(answered, this.#access.timeoutMs), this.#over.signal);
   }
 
   /** The same, asked of the brokers where their certificates are at fault and nobody says how. */
@@ -121,13 +153,16 @@ export class Client implements Brokers {
     return this.#problem(what, cause);
   }
 
-  #answers(problem: unknown): Answers {
-    const answers = answersIn({ errors: [...this.#heard, problem] });
-    for (const [name, answer] of answers) {
-      const text = explainTopic(answer.code, this.#access.sasl?.username);
-      if (text !== undefined) answers.set(name, { ...answer, text });
-    }
-    return answers;
+  async #leaders(topics: readonly string[], anew: boolean): Promise<Leaders> {
+    const { topics: found } = await this.#base.metadata({ topics: [...topics], forceUpdate: anew, retries: 0 });
+    return new Map(topics.map((topic) => [topic, found.get(topic)?.partitions.map(({ leader }) => leader) ?? []]));
+  }
+
+  /** What a code of the brokers' means. */
+  #meaning(code: number): string {
+    const { protocolErrors, protocolErrorsCodesById } = this.#kafka;
+    return explainTopic(code, this.#access.sasl?.username) ??
+      protocolErrors[protocolErrorsCodesById[code] ?? ""]?.message ?? `error ${code}`;
   }
 
   /** Whatever waits ends with an error. Gives a connection that does not end by itself a second. */
@@ -148,13 +183,14 @@ export class Client implements Brokers {
   }
 
   async #end(): Promise<void> {
+    this.#over.abort();
     const over = new AbortController();
     const ended = Promise.all([...[...this.#open].map(destroy), this.#describing]).finally(() => over.abort());
     await Promise.race([ended, this.#access.clock.sleep(1000, over.signal)]);
   }
 
   async #lookUp(topics: readonly string[], found: Map<string, number | string>): Promise<void> {
-    const metadata = await this.#producer.metadata({ topics: [...topics], retries: 0 });
+    const metadata = await this.#base.metadata({ topics: [...topics], retries: 0 });
     for (const topic of topics) {
       this.#absent.delete(topic);
       const partitions = metadata.topics.get(topic)?.partitionsCount;
@@ -174,18 +210,15 @@ export class Client implements Brokers {
     }
   }
 
-  /** Why there is no sending to a topic; throws when the trouble is not with the topic. */
   #absence(topic: string, problem: unknown): string {
-    if (isUnknownTopic(problem)) {
-      return `topic "${topic}": ${explainTopic(unknownTopic)}`;
-    }
-    const { sasl } = this.#access;
-    for (const { apiId, apiCode, message } of everyError(problem)) {
-      if (apiId && !apiId.startsWith("SASL")) {
-        return `topic "${topic}": ${explainTopic(apiCode, sasl?.username) ?? message}`;
-      }
-    }
-    throw this.#problem("send", problem);
+    return `topic "${topic}": ${this.#bar(problem).text}`;
+  }
+
+  /** Why there is no sending to a topic; throws when the trouble is not with the topic. */
+  #bar(problem: unknown): Answer {
+    const code = isUnknownTopic(problem) ? unknownTopic : topicCode(problem);
+    if (code === undefined) throw this.#problem("send", problem);
+    return { code, text: this.#meaning(code), faults: [] };
   }
 
   /** With the brokers' own defaults for partitions and copies. */
@@ -225,7 +258,7 @@ export class Client implements Brokers {
   }
 
   #replicas(topic: string): number {
-    const partitions = this.#producer.currentMetadata?.topics.get(topic)?.partitions ?? [];
+    const partitions = this.#base.currentMetadata?.topics.get(topic)?.partitions ?? [];
     return Math.min(...partitions.map((partition) => partition.replicas.length));
   }
 
@@ -261,17 +294,18 @@ export class Client implements Brokers {
 
   #options(): BaseOptions {
     const { brokers, clientId, tls, sasl, timeoutMs } = this.#access;
+    const requestTimeout = requestMs(this.#access);
     return {
       clientId,
       bootstrapBrokers: [...brokers],
       ...(tls ? { tls: { ca: tls.ca }, tlsServerName: tls.servername } : {}),
       ...(sasl ? { sasl } : {}),
       connectTimeout: Math.min(5000, timeoutMs / 2),
-      requestTimeout: Math.max(1000, timeoutMs / 3),
-      timeout: Math.max(1000, timeoutMs / 3),
+      ...{ requestTimeout, timeout: requestTimeout },
       retries: tries,
       // What closing interrupts is tried once more by the client, and only then ends.
-      retryDelay: (_client, _operation, _attempt, _tries, problem) => this.closed ? 0 : pauseMs(problem, timeoutMs),
+      retryDelay: (_client, _operation, _attempt, _tries, problem) =>
+        this.closed ? 0 : pauseMs(isAnswer(problem), timeoutMs),
     };
   }
 
@@ -286,16 +320,39 @@ export class Client implements Brokers {
   }
 }
 
-const tries = 60;
+function requestMs({ timeoutMs }: Access): number {
+  return Math.max(1000, Math.floor(timeoutMs / 3));
+}
 
-/**
- * While brokers are away the client tries as long as a batch may take: it alone can repeat a request so that brokers know
- * it for a repeat. A broker that is there and says no for the same time would keep other topics waiting: ten times sooner
- * is enough.
- */
-function pauseMs(problem: unknown, timeoutMs: number): number {
-  const said = [...everyError(problem)].some(({ apiId }) => apiId !== undefined);
-  return (said ? 0.1 : 1) * Math.max(timeoutMs / tries, 100);
+function pauseMs(answered: boolean, timeoutMs: number): number {
+  return (answered ? 0.1 : 1) * Math.max(timeoutMs / tries, 100);
+}
+
+/** Whether a broker said it. */
+function isAnswer(problem: unknown): boolean {
+  return [...everyError(problem)].some(({ apiId }) => apiId !== undefined);
+}
+
+/** What a broker has against a topic. */
+function topicCode(problem: unknown): number | undefined {
+  const said = [...everyError(problem)].find(({ apiId }) => apiId && !apiId.startsWith("SASL"));
+  return said?.apiCode;
+}
+
+function packingOf(kafka: Kafka, compression: Access["compression"]): Packing {
+  const { bitmask, ...algorithm } = kafka.compressionsAlgorithms[compression];
+  const checksum = (bytes: Uint8Array) => {
+    // Of other bytes than these the client makes a copy first.
+    const { dynamicBuffer } = kafka.Writer.create().append(bufferOf(bytes));
+    return kafka.crc32c(dynamicBuffer);
+  };
+  const compress = (bytes: Uint8Array) =>
+    "compress" in algorithm ? algorithm.compress(bufferOf(bytes)) : algorithm.compressSync(bufferOf(bytes));
+  return { compression: bitmask, compress, checksum };
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function isUnknownTopic(problem: unknown): boolean {

@@ -1,16 +1,15 @@
 /** Which partition a message goes to, and how a batch is cut into requests that brokers take. Pure. */
-import type { Outgoing } from "./wire.ts";
-
-/** Where a message goes. */
-export interface Placed extends Outgoing {
-  readonly partition: number;
-}
+import type { Delivery } from "../../src/deliver/adaptor.ts";
+import { batchHeadBytes, RecordBatch } from "./records.ts";
+import { type Address, type Headers, writeRecord } from "./wire.ts";
 
 /** The messages of one request for one partition, in order: taken or refused together. */
 export interface Group {
   readonly topic: string;
   readonly partition: number;
-  readonly messages: readonly Placed[];
+  readonly deliveries: readonly Delivery[];
+  /** The same, as the brokers get them. */
+  readonly records: RecordBatch;
 }
 
 export interface Limits {
@@ -19,9 +18,6 @@ export interface Limits {
   /** Of all groups of a request together: far below the brokers' `socket.request.max.bytes`. */
   readonly requestBytes: number;
 }
-
-/** What a group costs besides its messages. */
-export const groupOverheadBytes = 73;
 
 export function groupName(topic: string, partition: number): string {
   return `${topic}:${partition}`;
@@ -59,67 +55,84 @@ export function turnOf(position: number, partitions: number): number {
   return Math.floor(position / runMessages) % partitions;
 }
 
+/** How messages become requests. */
+export interface Layout {
+  readonly addressOf: (delivery: Delivery) => Address;
+  /** How many each topic has. */
+  readonly partitions: ReadonlyMap<string, number>;
+  readonly headers: Headers;
+  readonly limits: Limits;
+  /** Told of those that are in no request because they alone are larger than a group may be. */
+  readonly refuse: (delivery: Delivery, bytes: number) => void;
+}
+
 /**
  * Cuts messages into requests, each with one group a partition. What comes later for a partition is in the same group or
  * in a later request, so that sending the requests one after the other keeps the order of every partition.
  */
-export function* requests(
-  messages: Iterable<Outgoing>,
-  partitions: ReadonlyMap<string, number>,
-  limits: Limits,
-): Generator<Group[]> {
-  let open = new OpenRequest(limits);
-  for (const message of messages) {
-    const placed = place(message, partitions.get(message.topic)!);
-    if (open.take(placed)) continue;
+export function* requests(deliveries: Iterable<Delivery>, layout: Layout): Generator<Group[]> {
+  let open = new OpenRequest(layout);
+  for (const delivery of deliveries) {
+    if (open.take(delivery)) continue;
     yield open.groups();
-    open = new OpenRequest(limits);
-    open.take(placed);
+    open = new OpenRequest(layout);
+    open.take(delivery);
   }
-  if (open.bytes > 0) yield open.groups();
-}
-
-function place(message: Outgoing, partitions: number): Placed {
-  // Field by field, which costs a fifth of copying all.
-  const { delivery, topic, key, headers, value, timestamp, bytes } = message;
-  const partition = key ? partitionOf(key, partitions) : turnOf(delivery.position, partitions);
-  return { delivery, topic, key, headers, value, timestamp, bytes, partition };
+  const last = open.groups();
+  if (last.length > 0) yield last;
 }
 
 interface OpenGroup extends Group {
-  readonly messages: Placed[];
-  bytes: number;
+  readonly deliveries: Delivery[];
 }
 
 class OpenRequest {
-  bytes = 0;
-  readonly #limits: Limits;
+  readonly #layout: Layout;
+  #bytes = 0;
   /** By topic and partition. */
   readonly #groups = new Map<string, OpenGroup[]>();
+  /** Where the message before went. */
+  #address: Address | undefined;
+  #topicGroups: OpenGroup[] = [];
+  #partitions = 0;
 
-  constructor(limits: Limits) {
-    this.#limits = limits;
+  constructor(layout: Layout) {
+    this.#layout = layout;
   }
 
-  /** Unless there is no room. A single message always has some: whether it is too large is not decided here. */
-  take(placed: Placed): boolean {
-    const { bytes } = placed;
-    const group = this.#groupFor(placed);
-    const fits = group.messages.length === 0 || group.bytes + bytes <= this.#limits.groupBytes;
-    if (this.bytes > 0 && !(fits && this.bytes + bytes <= this.#limits.requestBytes)) return false;
-    group.messages.push(placed);
-    group.bytes += bytes;
-    this.bytes += bytes;
+  /** Unless there is no room. A request that holds nothing has some for every message. */
+  take(delivery: Delivery): boolean {
+    const { addressOf, headers, limits, refuse } = this.#layout;
+    const address = addressOf(delivery);
+    if (address !== this.#address) this.#turnTo(address);
+    const { key } = address;
+    const partition = key ? partitionOf(key, this.#partitions) : turnOf(delivery.position, this.#partitions);
+    const group = this.#topicGroups[partition] ??= {
+      ...{ topic: address.topic, partition, deliveries: [], records: new RecordBatch() },
+    };
+    const bytes = writeRecord(group.records, delivery, address, headers);
+    const fits = group.records.bytes <= limits.groupBytes;
+    if (fits && this.#bytes + bytes <= limits.requestBytes) {
+      group.deliveries.push(delivery);
+      this.#bytes += bytes;
+      return true;
+    }
+    group.records.takeBack();
+    if (this.#bytes > 0) return false;
+    refuse(delivery, batchHeadBytes + bytes);
     return true;
   }
 
   groups(): Group[] {
-    return [...this.#groups.values()].flatMap((groups) => groups.filter(({ messages }) => messages.length > 0));
+    return [...this.#groups.values()].flatMap((groups) => groups.filter(({ deliveries }) => deliveries.length > 0));
   }
 
-  #groupFor({ topic, partition }: Placed): OpenGroup {
+  #turnTo(address: Address): void {
+    this.#address = address;
+    const { topic } = address;
     let groups = this.#groups.get(topic);
     if (groups === undefined) this.#groups.set(topic, groups = []);
-    return groups[partition] ??= { topic, partition, messages: [], bytes: groupOverheadBytes };
+    this.#topicGroups = groups;
+    this.#partitions = this.#layout.partitions.get(topic)!;
   }
 }

@@ -1,9 +1,9 @@
 /** Carries a batch to the brokers: request by request, in order, finding the messages that will never be taken. */
 import assert from "node:assert";
-import { type Delivery, type Heading, headingOf, type Result } from "../../src/deliver/adaptor.ts";
+import { type Delivery, headingOf, type Result } from "../../src/deliver/adaptor.ts";
 import { type Answer, type Answers, meaningOf } from "./answer.ts";
-import { type Group, groupName, groupOverheadBytes, type Placed, requests } from "./partition.ts";
-import { type Headers, isTopicName, type Outgoing, outgoing } from "./wire.ts";
+import { type Group, groupName, type Layout, requests } from "./partition.ts";
+import { type Address, Addresses, type Addressing, type Headers, isTopicName } from "./wire.ts";
 
 /** The other side. One call at a time. */
 export interface Brokers {
@@ -13,9 +13,7 @@ export interface Brokers {
   produce(groups: readonly Group[]): Promise<{ readonly answers: Answers; readonly problem?: unknown }>;
 }
 
-export interface Plan {
-  readonly topicOf: (heading: Heading) => string;
-  readonly keyOf: (heading: Heading) => string | undefined;
+export interface Plan extends Addressing {
   readonly headers: Headers;
   readonly messageBytesMax: number;
 }
@@ -26,14 +24,24 @@ const requestBytes = 32 * 1024 * 1024;
 /** Rejects when nothing of the batch is known to be taken or refused by the brokers. */
 export async function sendBatch(batch: readonly Delivery[], brokers: Brokers, plan: Plan): Promise<Result> {
   const fates = new Fates();
-  const addressed = [...address(batch, plan, fates)];
-  const partitions = await reachable(addressed, brokers, fates);
-  const sendable = addressed.filter(({ topic }) => partitions.has(topic));
-  const limits = { groupBytes: plan.messageBytesMax, requestBytes };
-  for (const groups of requests(sendable, partitions, limits)) {
-    await sendRequest(groups, brokers, fates);
-  }
+  const addresses = new Addresses(plan);
+  const addressOf = (delivery: Delivery) => addresses.of(delivery);
+  const { partitions, sendable } = await reachable(batch, { addressOf, brokers, fates });
+  const { headers, messageBytesMax } = plan;
+  const limits = { groupBytes: messageBytesMax, requestBytes };
+  const refuse = (delivery: Delivery, bytes: number) => {
+    const reason = `is ${bytes} bytes as a record; message_max is ${messageBytesMax}`;
+    fates.refuse(delivery, reason, { byBroker: false });
+  };
+  const sending = { brokers, fates, layout: { addressOf, partitions, headers, limits, refuse } };
+  await sendAll(sendable, sending);
   return fates.result(batch);
+}
+
+interface Sending {
+  readonly brokers: Brokers;
+  readonly fates: Fates;
+  readonly layout: Layout;
 }
 
 /** What became of the messages of a batch, while it is found out. */
@@ -54,7 +62,7 @@ class Fates {
 
   took(group: Group, { offset }: Answer): void {
     this.#settled = true;
-    this.#taken += group.messages.length;
+    this.#taken += group.deliveries.length;
     const name = groupName(group.topic, group.partition);
     if (offset !== undefined && !this.#places.has(name)) this.#places.set(name, offset);
   }
@@ -64,19 +72,19 @@ class Fates {
     this.#settled ||= byBroker;
   }
 
-  hold(messages: Iterable<Outgoing>, topic: string, trouble: string): void {
+  hold(deliveries: Iterable<Delivery>, topic: string, trouble: string): void {
     if (!this.isHeld(topic)) this.#troubles.set(topic, trouble);
-    this.wait(messages);
+    this.wait(deliveries);
   }
 
-  lose(messages: Iterable<Outgoing>, problem: unknown): void {
+  lose(deliveries: Iterable<Delivery>, problem: unknown): void {
     this.#lost = true;
     this.#problem ??= problem;
-    this.wait(messages);
+    this.wait(deliveries);
   }
 
-  wait(messages: Iterable<Outgoing>): void {
-    for (const { delivery } of messages) this.#again.add(delivery);
+  wait(deliveries: Iterable<Delivery>): void {
+    for (const delivery of deliveries) this.#again.add(delivery);
   }
 
   result(batch: readonly Delivery[]): Result {
@@ -113,80 +121,88 @@ function receipt(places: ReadonlyMap<string, bigint>): string | undefined {
   return places.size > 32 ? `${first} and ${places.size - 32} more` : first;
 }
 
-function* address(batch: readonly Delivery[], plan: Plan, fates: Fates): Generator<Outgoing> {
+interface Reaching {
+  readonly addressOf: (delivery: Delivery) => Address;
+  readonly brokers: Brokers;
+  readonly fates: Fates;
+}
+
+/** Which messages can be sent now, and how many partitions their topics have. */
+async function reachable(batch: readonly Delivery[], { addressOf, brokers, fates }: Reaching) {
+  const topics = new Set<string>();
+  const misnamed = new Set<string>();
   for (const delivery of batch) {
-    const heading = headingOf(delivery);
-    const topic = plan.topicOf(heading);
-    const message = outgoing(delivery, { topic, key: plan.keyOf(heading), headers: plan.headers });
-    const bytes = message.bytes + groupOverheadBytes;
-    if (!isTopicName(topic)) {
+    const { topic } = addressOf(delivery);
+    if (topics.has(topic)) continue;
+    topics.add(topic);
+    if (!isTopicName(topic)) misnamed.add(topic);
+  }
+  const asked = [...topics].filter((topic) => !misnamed.has(topic));
+  const partitions = new Map<string, number>();
+  const answers = asked.length === 0 ? new Map<string, number | string>() : await brokers.partitions(asked);
+  for (const topic of asked) {
+    const answer = answers.get(topic);
+    if (typeof answer === "number") partitions.set(topic, answer);
+  }
+  if (partitions.size === topics.size) return { partitions, sendable: batch };
+  for (const delivery of batch) {
+    const { topic } = addressOf(delivery);
+    if (partitions.has(topic)) continue;
+    if (misnamed.has(topic)) {
       fates.refuse(delivery, `"${topic}" is no name of a Kafka topic`, { byBroker: false });
-    } else if (bytes > plan.messageBytesMax) {
-      const reason = `is ${bytes} bytes as a record; message_max is ${plan.messageBytesMax}`;
-      fates.refuse(delivery, reason, { byBroker: false });
     } else {
-      yield message;
+      const answer = answers.get(topic) as string | undefined;
+      fates.hold([delivery], topic, answer ?? `topic "${topic}": the brokers said nothing of it`);
     }
   }
+  return { partitions, sendable: batch.filter((delivery) => partitions.has(addressOf(delivery).topic)) };
 }
 
-async function reachable(
-  messages: readonly Outgoing[],
-  brokers: Brokers,
-  fates: Fates,
-): Promise<ReadonlyMap<string, number>> {
-  const topics = [...new Set(messages.map(({ topic }) => topic))];
-  const partitions = new Map<string, number>();
-  if (topics.length === 0) return partitions;
-  const answers = await brokers.partitions(topics);
-  for (const topic of topics) {
-    const answer = answers.get(topic) ?? `topic "${topic}": the brokers said nothing of it`;
-    if (typeof answer === "number") partitions.set(topic, answer);
-    else fates.hold(messages.filter((message) => message.topic === topic), topic, answer);
-  }
-  return partitions;
+async function sendAll(deliveries: readonly Delivery[], sending: Sending): Promise<void> {
+  for (const groups of requests(deliveries, sending.layout)) await sendRequest(groups, sending);
 }
 
-async function sendRequest(groups: readonly Group[], brokers: Brokers, fates: Fates): Promise<void> {
+async function sendRequest(groups: readonly Group[], sending: Sending): Promise<void> {
+  const { brokers, fates } = sending;
   const now = groups.filter(({ topic }) => !fates.isHeld(topic));
-  for (const { topic, messages } of groups) if (fates.isHeld(topic)) fates.wait(messages);
+  for (const { topic, deliveries } of groups) if (fates.isHeld(topic)) fates.wait(deliveries);
   if (now.length === 0) return;
   const { answers, problem } = await brokers.produce(now);
   for (const group of now) {
-    const answer = answers.get(groupName(group.topic, group.partition));
-    if (answer) await settle(group, answer, brokers, fates);
-    else {fates.lose(
-        group.messages,
-        problem ?? new Error(`no answer for partition ${group.partition} of ${group.topic}`),
-      );}
+    const { topic, partition, deliveries } = group;
+    const answer = answers.get(groupName(topic, partition));
+    if (answer) await settle(group, answer, sending);
+    else fates.lose(deliveries, problem ?? new Error(`no answer for partition ${partition} of ${topic}`));
   }
 }
 
-async function settle(group: Group, answer: Answer, brokers: Brokers, fates: Fates): Promise<void> {
+async function settle(group: Group, answer: Answer, sending: Sending): Promise<void> {
+  const { fates } = sending;
+  const { topic, deliveries } = group;
   switch (meaningOf(answer)) {
     case "taken":
       return fates.took(group, answer);
     case "held":
-      return fates.hold(group.messages, group.topic, `topic "${group.topic}": ${answer.text}`);
+      return fates.hold(deliveries, topic, `topic "${topic}": ${answer.text}`);
     case "lost":
-      return fates.lose(group.messages, new Error(`topic "${group.topic}": ${answer.text}`));
+      return fates.lose(deliveries, new Error(`topic "${topic}": ${answer.text}`));
     case "bad":
-      return await isolate(group, answer, brokers, fates);
+      return await isolate(group, answer, sending);
   }
 }
 
 /** Of a group that was refused whole: refuses the messages at fault and sends the others, in order. */
-async function isolate(group: Group, answer: Answer, brokers: Brokers, fates: Fates): Promise<void> {
-  const { messages } = group;
-  if (messages.length === 1) return fates.refuse(messages[0]!.delivery, answer.text);
-  const faults = new Set(answer.faults.filter((at) => at >= 0 && at < messages.length));
-  for (const at of faults) fates.refuse(messages[at]!.delivery, answer.text);
-  for (const part of faults.size > 0 ? [messages.filter((_, at) => !faults.has(at))] : halves(messages)) {
-    if (part.length > 0) await sendRequest([{ ...group, messages: part }], brokers, fates);
+async function isolate({ deliveries }: Group, answer: Answer, sending: Sending): Promise<void> {
+  const { fates } = sending;
+  if (deliveries.length === 1) return fates.refuse(deliveries[0]!, answer.text);
+  const faults = new Set(answer.faults.filter((at) => at >= 0 && at < deliveries.length));
+  for (const at of faults) fates.refuse(deliveries[at]!, answer.text);
+  for (const part of faults.size > 0 ? [deliveries.filter((_, at) => !faults.has(at))] : halves(deliveries)) {
+    await sendAll(part, sending);
   }
 }
 
-function halves(messages: readonly Placed[]): Placed[][] {
-  const middle = messages.length >> 1;
-  return [messages.slice(0, middle), messages.slice(middle)];
+function halves(deliveries: readonly Delivery[]): Delivery[][] {
+  const middle = deliveries.length >> 1;
+  return [deliveries.slice(0, middle), deliveries.slice(middle)];
 }

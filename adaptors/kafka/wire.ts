@@ -1,45 +1,22 @@
 /** What Kafka keeps of a message: its topic, key, headers and value, from a delivery. Knows no sockets. */
-import { Buffer } from "node:buffer";
-import { type Delivery, headingOf } from "../../src/deliver/adaptor.ts";
+import { type Delivery, type Heading, headingOf } from "../../src/deliver/adaptor.ts";
 import { outputNames } from "../../src/message/message.ts";
+import type { RecordBatch } from "./records.ts";
 
 /** Which of a message's fields become headers, besides being in the value as the format has them. */
 export type Headers = "all" | "id" | "none";
 
-/** A delivery as Kafka will keep it. */
-export interface Outgoing {
-  readonly delivery: Delivery;
-  readonly topic: string;
-  readonly key: Buffer | undefined;
-  readonly headers: Map<Buffer, Buffer>;
-  readonly value: Buffer;
-  readonly timestamp: bigint;
-  /** At most this many before compression. */
-  readonly bytes: number;
-}
-
-/** What the options make of a message. */
+/** Where a message goes. Those that follow each other mostly share one. */
 export interface Address {
   readonly topic: string;
-  readonly key: string | undefined;
-  readonly headers: Headers;
+  readonly keyText: string | undefined;
+  readonly key: Uint8Array | undefined;
 }
 
-export function outgoing(delivery: Delivery, address: Address): Outgoing {
-  const { body } = delivery;
-  const { topic } = address;
-  const fields = headersOf(delivery, address);
-  const key = address.key === undefined ? undefined : Buffer.from(address.key);
-  const value = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  return {
-    delivery,
-    topic,
-    key,
-    headers: fields,
-    value,
-    timestamp: BigInt(headingOf(delivery).timestamp),
-    bytes: size(key, value, fields),
-  };
+/** What the options make of messages. */
+export interface Addressing {
+  readonly topicOf: (heading: Heading) => string;
+  readonly keyOf: (heading: Heading) => string | undefined;
 }
 
 /** Kafka's rule for the names of topics. */
@@ -47,29 +24,51 @@ export function isTopicName(topic: string): boolean {
   return /^[A-Za-z0-9._-]{1,249}$/.test(topic) && topic !== "." && topic !== "..";
 }
 
-function headersOf(delivery: Delivery, address: Address): Map<Buffer, Buffer> {
-  const made = new Map<Buffer, Buffer>();
-  if (address.headers === "none") return made;
-  made.set(names.id, Buffer.from(delivery.id));
-  if (address.headers === "id") return made;
-  const { message } = delivery;
-  made.set(names.timestamp, Buffer.from(String(message.timestamp)));
-  for (const { field, name } of fieldHeaders) {
-    const value = message[field];
-    if (value === undefined || ((field === "topic" || field === "key") && value === address[field])) continue;
-    made.set(name, Buffer.from(value));
+export class Addresses {
+  readonly #addressing: Addressing;
+  #heading: Heading | undefined;
+  #address: Address | undefined;
+
+  constructor(addressing: Addressing) {
+    this.#addressing = addressing;
   }
-  return made;
+
+  of(delivery: Delivery): Address {
+    const heading = headingOf(delivery);
+    if (this.#address !== undefined && heading === this.#heading) return this.#address;
+    this.#heading = heading;
+    const topic = this.#addressing.topicOf(heading);
+    const keyText = this.#addressing.keyOf(heading);
+    if (topic === this.#address?.topic && keyText === this.#address.keyText) return this.#address;
+    return this.#address = { topic, keyText, key: keyText === undefined ? undefined : encoder.encode(keyText) };
+  }
 }
 
-const names = { id: Buffer.from("id"), timestamp: Buffer.from("timestamp") };
-
-/** The topic and the key are headers only where the templates made others of them. */
-const fieldHeaders = outputNames.map(([field, name]) => ({ field, name: Buffer.from(name) }));
-
-/** Lengths are written in up to 5 bytes each, the time in up to 10. */
-function size(key: Buffer | undefined, value: Buffer, headers: ReadonlyMap<Buffer, Buffer>): number {
-  let bytes = 36 + (key?.length ?? 0) + value.length;
-  for (const [name, content] of headers) bytes += 10 + name.length + content.length;
-  return bytes;
+/** Adds the message to the batch; how many bytes it has there. */
+export function writeRecord(batch: RecordBatch, delivery: Delivery, address: Address, headers: Headers): number {
+  const { timestamp } = headingOf(delivery);
+  const { key } = address;
+  if (headers === "all") return writeWithFields(batch, delivery, address);
+  batch.begin(timestamp, key, delivery.body, headers === "id" ? 1 : 0);
+  if (headers === "id") batch.header(names.id, delivery.id);
+  return batch.end();
 }
+
+function writeWithFields(batch: RecordBatch, delivery: Delivery, address: Address): number {
+  const { message } = delivery;
+  const fields = fieldHeaders.filter(({ field }) => {
+    const value = message[field];
+    // The topic and the key are headers only where the templates made others of them.
+    if (field === "topic") return value !== address.topic;
+    return value !== undefined && (field !== "key" || value !== address.keyText);
+  });
+  batch.begin(message.timestamp, address.key, delivery.body, 2 + fields.length);
+  batch.header(names.id, delivery.id);
+  batch.header(names.timestamp, String(message.timestamp));
+  for (const { field, name } of fields) batch.header(name, message[field]!);
+  return batch.end();
+}
+
+const encoder = new TextEncoder();
+const names = { id: encoder.encode("id"), timestamp: encoder.encode("timestamp") };
+const fieldHeaders = outputNames.map(([field, name]) => ({ field, name: encoder.encode(name) }));

@@ -1,48 +1,47 @@
 import assert from "node:assert";
-import { answersIn, meaningOf, takenAnswers } from "../../../adaptors/kafka/answer.ts";
+import { answersIn, everyError, isPassing, meaningOf } from "../../../adaptors/kafka/answer.ts";
 
-function refusal(partitions: Record<number, number>): unknown {
-  const partitionResponses = Object.entries(partitions).map(([index, errorCode]) => ({
-    ...{ index: Number(index), errorCode, baseOffset: 7n, errorMessage: null, recordErrors: [] },
-  }));
-  const errors = Object.values(partitions).filter((code) => code !== 0).map((apiCode) => ({
-    apiCode,
-    message: `no ${apiCode}`,
-  }));
-  return { code: "PLT_KFK_RESPONSE", errors, response: { responses: [{ name: "t", partitionResponses }] } };
-}
+const recordErrors = [{ batchIndex: 2, batchIndexErrorMessage: "no key" }, { batchIndex: 5 }];
 
-Deno.test("a failed request tells of each partition what its broker answered", () => {
-  const answers = answersIn({
-    errors: [refusal({ 0: 0, 1: 10 })],
-    produced: { offsets: [{ topic: "t", partition: 2, offset: 3n }] },
+Deno.test("an answer tells of each partition what became of its batch, in the broker's words or in ours", () => {
+  const said = (index: number, errorCode: number, rest = {}) => ({ index, errorCode, baseOffset: 7n, ...rest });
+  const partitionResponses = [
+    said(0, 0),
+    said(1, 10),
+    said(2, 10, { errorMessage: "2 MB is too much" }),
+    said(3, 87, { recordErrors, errorMessage: "bad" }),
+    said(4, 0, { baseOffset: -1n }),
+  ];
+  const answers = answersIn(
+    { responses: [{ name: "t", partitionResponses }], throttleTimeMs: 0 },
+    (code) => `no ${code}`,
+  );
+  assert.deepEqual(Object.fromEntries(answers), {
+    "t:0": { code: 0, text: "", offset: 7n, faults: [] },
+    "t:1": { code: 10, text: "no 10", faults: [] },
+    "t:2": { code: 10, text: "2 MB is too much", faults: [] },
+    "t:3": { code: 87, text: "no key", faults: [2, 5] },
+    "t:4": { code: 0, text: "", faults: [] },
   });
-  assert.deepEqual(answers.get("t:0"), { code: 0, text: "error 0", offset: 7n, faults: [] });
-  assert.deepEqual(answers.get("t:1"), { code: 10, text: "no 10", offset: undefined, faults: [] });
-  assert.equal(answers.get("t:2")?.offset, 3n);
-  assert.equal(answers.get("t:3"), undefined);
 });
 
-Deno.test("of several attempts the last answer counts", () => {
-  const answers = answersIn({ errors: [refusal({ 0: 19 }), new Error("Connection closed"), refusal({ 0: 10 })] });
-  assert.equal(answers.get("t:0")?.code, 10);
+Deno.test("every error within an error is met, and a circle of them is left", () => {
+  const [inner, outer] = [new Error("y"), new AggregateError([])];
+  outer.errors.push(new Error("x", { cause: inner }));
+  assert.deepEqual([...everyError(outer)].map(({ message }) => message), ["", "x", "y"]);
+  inner.cause = outer;
+  assert.ok([...everyError(outer)].length > 3);
+  assert.deepEqual([...everyError(undefined)], []);
 });
 
-Deno.test("what one attempt had taken stays taken, whatever a later one says", () => {
-  const answers = answersIn({ errors: [refusal({ 0: 0, 1: 3 }), refusal({ 0: 6, 1: 19 })] });
-  assert.deepEqual([answers.get("t:0")?.code, answers.get("t:1")?.code], [0, 19]);
-});
-
-Deno.test("a connection that ended answers nothing", () => {
-  assert.equal(answersIn(new AggregateError([new Error("x", { cause: new Error("y") })])).size, 0);
-  assert.equal(answersIn(undefined).size, 0);
-});
-
-Deno.test("a repeat that the broker knows is taken; an unknown error is held", () => {
-  const [answer] = takenAnswers({ offsets: [{ topic: "t", partition: 0, offset: 1n }] }).values();
-  const meanings = [0, 46, 10, 18, 32, 87, 3, 19, 29, -1, 47].map((code) => meaningOf({ ...answer!, code }));
+Deno.test("a repeat that the broker knows is taken; an unknown error is held; what may be soon is passing", () => {
+  const answer = (code: number) => ({ code, text: "", faults: [] });
+  const meanings = [0, 46, 10, 18, 32, 87, 3, 19, 29, -1, 47].map((code) => meaningOf(answer(code)));
   assert.deepEqual(meanings, [
     ...["taken", "taken", "bad", "bad", "bad", "bad"],
     ...["held", "held", "held", "held", "lost"],
   ]);
+  const codes = Array.from({ length: 120 }, (_, i) => i - 1).filter((code) => isPassing(answer(code)));
+  assert.deepEqual(codes, [2, 3, 5, 6, 7, 8, 9, 13, 19, 20, 56, 74, 75, 89]);
+  for (const code of codes) assert.equal(meaningOf(answer(code)), "held");
 });

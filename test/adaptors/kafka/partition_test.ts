@@ -2,7 +2,9 @@ import assert from "node:assert";
 import { Buffer } from "node:buffer";
 import { compatibilityPartitioner } from "@platformatic/kafka";
 import { type Group, murmur2, partitionOf, requests } from "../../../adaptors/kafka/partition.ts";
-import { type Outgoing, outgoing } from "../../../adaptors/kafka/wire.ts";
+import { batchHeadBytes } from "../../../adaptors/kafka/records.ts";
+import { Addresses } from "../../../adaptors/kafka/wire.ts";
+import type { Delivery } from "../../../src/deliver/adaptor.ts";
 import { delivery } from "./delivery.ts";
 
 Deno.test("murmur2 gives what the tests of Kafka's Java client expect", () => {
@@ -30,10 +32,10 @@ Deno.test("each partition's messages stay in order across requests within the li
   const made = [...cut(60, (i) => ({ key: `k${i % 6}`, body: Array(i * 7 % 200).fill(1) }), 3)];
   assert.ok(made.length > 1);
   const flat = made.flat();
-  for (const { messages } of flat) assert.ok(sum(messages) <= 1000);
+  for (const { records } of flat) assert.ok(records.bytes <= 1000);
   for (const groups of made) {
     assert.equal(new Set(groups.map(({ partition }) => partition)).size, groups.length);
-    assert.ok(groups.reduce((bytes, { messages }) => bytes + sum(messages), 0) <= 2500);
+    assert.ok(groups.reduce((bytes, { records }) => bytes + records.bytes - batchHeadBytes, 0) <= 2500);
   }
   for (const partition of [0, 1, 2]) {
     const numbers = flat.filter((group) => group.partition === partition).flatMap(numbersOf);
@@ -45,7 +47,7 @@ Deno.test("each partition's messages stay in order across requests within the li
 Deno.test("P6: without a key runs of 64 take turns by position, so that a repeat goes where it went before", () => {
   const whole = partitionsOf(cut(300, () => ({}), 3));
   assert.deepEqual([0, 63, 64, 128, 191, 192, 299].map((position) => whole.get(position)), [0, 0, 1, 2, 2, 0, 1]);
-  const again = partitionsOf(requests(range(100, 300), new Map([["t", 3]]), limits));
+  const again = partitionsOf(requests(range(100, 300), layout(3)));
   for (const [position, partition] of again) assert.equal(partition, whole.get(position));
 });
 
@@ -55,34 +57,44 @@ Deno.test("P6: without a key what does not fit its partition's group waits for t
   assert.deepEqual(made.flat().flatMap(numbersOf), Array.from({ length: 14 }, (_, i) => i));
 });
 
-Deno.test("a message larger than every limit has a request to itself", () => {
-  const made = [...cut(3, (i) => ({ key: "k", body: Array(i === 1 ? 5000 : 1).fill(1) }), 1)];
-  assert.deepEqual(made.map((groups) => groups.flatMap(numbersOf)), [[0], [1], [2]]);
+Deno.test("a message larger than a group may be is in no request, wherever it stands", () => {
+  for (const large of [0, 1, 2]) {
+    const refused: number[] = [];
+    const made = [...cut(3, (i) => ({ key: "k", body: Array(i === large ? 5000 : 1).fill(1) }), 1, refused)];
+    assert.deepEqual(made.flat().flatMap(numbersOf), [0, 1, 2].filter((i) => i !== large));
+    assert.deepEqual(refused, [large]);
+    assert.ok(made.every((groups) => groups.length > 0));
+  }
 });
 
 function* cut(
   count: number,
   vary: (i: number) => Parameters<typeof delivery>[1],
   partitions: number,
+  refused: number[] = [],
 ): Generator<Group[]> {
-  yield* requests(range(0, count, vary), new Map([["t", partitions]]), limits);
+  yield* requests(range(0, count, vary), layout(partitions, refused));
 }
 
-function range(from: number, to: number, vary: Parameters<typeof cut>[1] = () => ({})): Outgoing[] {
-  return Array.from({ length: to - from }, (_, i) => {
-    const given = delivery(from + i, vary(from + i));
-    return outgoing(given, { topic: "t", key: given.message.key, headers: "none" });
-  });
+function layout(partitions: number, refused: number[] = []) {
+  const addresses = new Addresses({ topicOf: () => "t", keyOf: ({ key }) => key });
+  return {
+    addressOf: (delivery: Delivery) => addresses.of(delivery),
+    partitions: new Map([["t", partitions]]),
+    headers: "none" as const,
+    limits,
+    refuse: ({ position }: Delivery) => void refused.push(position),
+  };
+}
+
+function range(from: number, to: number, vary: Parameters<typeof cut>[1] = () => ({})): Delivery[] {
+  return Array.from({ length: to - from }, (_, i) => delivery(from + i, vary(from + i)));
 }
 
 function partitionsOf(made: Iterable<Group[]>): Map<number, number> {
   return new Map([...made].flat().flatMap((group) => numbersOf(group).map((position) => [position, group.partition])));
 }
 
-function numbersOf({ messages }: Group): number[] {
-  return messages.map(({ delivery }) => delivery.position);
-}
-
-function sum(messages: Group["messages"]): number {
-  return messages.reduce((bytes, message) => bytes + message.bytes, 0);
+function numbersOf({ deliveries }: Group): number[] {
+  return deliveries.map(({ position }) => position);
 }

@@ -32,7 +32,7 @@ class Broker implements Brokers {
     for (const group of groups) {
       const said = this.#say(group, this.requests);
       if (said) answers.set(groupName(group.topic, group.partition), { code: 0, text: "", faults: [], ...said });
-      if (said?.code === 0) this.held.push(...group.messages.map(({ delivery }) => delivery.id));
+      if (said?.code === 0) this.held.push(...group.deliveries.map(({ id }) => id));
     }
     this.requests++;
     return Promise.resolve({ answers, problem: new Error("connection closed") });
@@ -55,7 +55,7 @@ const isLarge = ({ body }: Delivery) => body.length > 100;
 Deno.test("messages too large are found by halving and refused; the others arrive once, in order", async () => {
   const large = new Set([0, 5, 6, 31]);
   const batch = batchOf(32, (i) => ({ body: Array(large.has(i) ? 200 : 1).fill(0) }));
-  const broker = new Broker(({ messages }) => messages.some(({ delivery }) => isLarge(delivery)) ? tooLarge : taken);
+  const broker = new Broker(({ deliveries }) => deliveries.some(isLarge) ? tooLarge : taken);
   const { refused, again } = await sendTo(broker, batch);
   assert.deepEqual(
     refused.map(({ delivery, reason }) => [delivery.position, reason]),
@@ -121,7 +121,7 @@ Deno.test("what has no place in Kafka is refused before anything is sent", async
   const { refused } = await sendTo(broker, batch, 500);
   assert.deepEqual(refused.map(({ reason }) => reason), [
     '"no topic" is no name of a Kafka topic',
-    "is 1010 bytes as a record; message_max is 500",
+    "is 971 bytes as a record; message_max is 500",
   ]);
   assert.deepEqual(broker.held, ["n-1-0"]);
 });
