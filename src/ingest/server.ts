@@ -66,6 +66,8 @@ const sweepMs = 250;
 const expiredPerTurn = 8;
 /** For files of the log and the destinations, and for management. */
 const handlesKept = 64;
+/** So few connections do not take them: who lacks handles then lacks them for something else, which passes. */
+const connectionsLeast = 16;
 
 class ConnectionServer {
   readonly #options: ServerOptions;
@@ -74,6 +76,8 @@ class ConnectionServer {
   readonly #perAddress = new Map<string, number>();
   /** How many there may be. */
   #most: number;
+  /** Those that are told so: each has a handle until then. */
+  #leaving = 0;
   readonly #sweeping = new AbortController();
   /** Looked at by every request, so kept by the sweep rather than asked for. */
   #now = 0;
@@ -108,7 +112,7 @@ class ConnectionServer {
     const { peer } = stream;
     const fromThere = this.#perAddress.get(peer) ?? 0;
     const { connectionsPerAddress } = this.#options;
-    if (this.#open.size >= this.#most || fromThere >= connectionsPerAddress) return void turnAway(stream);
+    if (this.#open.size >= this.#most || fromThere >= connectionsPerAddress) return void this.#turnAway(stream);
     this.#perAddress.set(peer, fromThere + 1);
     const connection = new Connection(stream, this.#parts);
     this.#open.set(connection, connection.run().then(() => this.#forget(connection, peer)));
@@ -120,7 +124,7 @@ class ConnectionServer {
    */
   makeRoom(): void {
     const open = [...this.#open.keys()].reverse();
-    const most = Math.max(1, open.length - handlesKept);
+    const most = Math.max(connectionsLeast, open.length + this.#leaving - handlesKept);
     if (most >= this.#most) return;
     this.#most = most;
     this.#options.report(
@@ -129,6 +133,17 @@ class ConnectionServer {
     );
     const idle = open.filter((connection) => !connection.busy);
     for (const connection of idle.slice(0, handlesKept)) connection.close();
+  }
+
+  async #turnAway(stream: ByteStream): Promise<void> {
+    this.#leaving++;
+    try {
+      await stream.write(busy);
+    } catch {
+      // It is gone already.
+    }
+    this.#leaving--;
+    stream.close();
   }
 
   #forget(connection: Connection, peer: string): void {
@@ -169,12 +184,3 @@ class ConnectionServer {
 const busy = new TextEncoder().encode(
   "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
 );
-
-async function turnAway(stream: ByteStream): Promise<void> {
-  try {
-    await stream.write(busy);
-  } catch {
-    // It is gone already.
-  }
-  stream.close();
-}

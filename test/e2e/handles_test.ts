@@ -48,6 +48,7 @@ Deno.test({
     const open = await Promise.all(Array.from({ length: 300 }, () => Connection.open(node.http)));
     await eventually("a bound on connections", () => node.stderr().includes("connections at once from now on"));
     await eventually("an answer to the operator", async () => (await fetch(`http://${node.management}/status`)).ok);
+    assert.ok(boundsOf(node).every((most) => most >= 16), node.stderr());
     const taken = async () => {
       using connection = await Connection.open(node.http);
       return (await post(connection)).status === 204;
@@ -59,6 +60,11 @@ Deno.test({
     assert.equal(await node.stop(), 0);
   },
 });
+
+/** How many connections there may be, each time that it says so. */
+function boundsOf(node: Node): number[] {
+  return [...node.stderr().matchAll(/only (\d+) connections at once/g)].map(([, most]) => Number(most));
+}
 
 /** How many were accepted before; what was refused says why, and keeps nothing. */
 async function untilRefused(connection: Connection): Promise<number> {
