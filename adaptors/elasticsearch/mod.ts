@@ -64,7 +64,6 @@ const filterPath =
 export default adaptor({
   summary: "Elasticsearch and OpenSearch: bulk requests, a document a message under the message's id",
   promise: () => "confirmed",
-  inFlight: 1,
   options,
 
   async open(options, place, signal) {

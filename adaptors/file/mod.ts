@@ -13,7 +13,6 @@ import { Template } from "./path.ts";
 export default adaptor({
   summary: "files, one line a message, by topic and hour",
   promise: () => "confirmed",
-  inFlight: 1,
   options: {
     dir: optional(text('directory of its own for the files; "out" in the data directory if left out')),
     template: checked(

@@ -25,6 +25,8 @@ export interface Access {
 }
 export type Mechanism = "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
 
+const noticeEveryMs = 60_000;
+
 type Kafka = typeof import("@platformatic/kafka");
 type AnyClient = KafkaProducer | Admin;
 
@@ -49,6 +51,10 @@ export class Client implements Brokers, Carrier {
   /** Topics that the brokers did not have when last asked: one of them spoils the answer for all others asked with it. */
   readonly #absent = new Set<string>();
   readonly #described = new Set<string>();
+  /** By the last requests. */
+  #throttledMs = 0;
+  /** Monotonic: when it was told last; long ago at first. */
+  #noticedAt = -Infinity;
   #describing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
   readonly #over = new AbortController();
@@ -93,8 +99,10 @@ export class Client implements Brokers, Carrier {
   }
 
   async produce(groups: readonly Group[]): ReturnType<Brokers["produce"]> {
+    this.#throttledMs = 0;
     const { answers, problem } = await this.#producer.produce(groups);
-    return { answers, ...(problem !== undefined && { problem: await this.#problemOf("send", problem) }) };
+    const throttled = this.#throttledMs > 0;
+    return { answers, throttled, ...(problem !== undefined && { problem: await this.#problemOf("send", problem) }) };
   }
 
   async leaders(topics: readonly string[], anew: boolean): Promise<Leaders> {
@@ -117,6 +125,7 @@ export class Client implements Brokers, Carrier {
       return { topic, partition, bytes: await records.seal(stamp, this.#packing) };
     }));
     const answer = await this.#request!.send(connection, batches, requestMs(this.#access));
+    if (answer.throttleTimeMs > 0) this.#throttle(answer.throttleTimeMs);
     return answersIn(answer, (code) => this.#meaning(code));
   }
 
@@ -156,6 +165,15 @@ export class Client implements Brokers, Carrier {
   async #leaders(topics: readonly string[], anew: boolean): Promise<Leaders> {
     const { topics: found } = await this.#base.metadata({ topics: [...topics], forceUpdate: anew, retries: 0 });
     return new Map(topics.map((topic) => [topic, found.get(topic)?.partitions.map(({ leader }) => leader) ?? []]));
+  }
+
+  /** The broker reads nothing of ours for so long. Says so now and then. */
+  #throttle(ms: number): void {
+    const { clock, clientId, notice } = this.#access;
+    this.#throttledMs = Math.max(this.#throttledMs, ms);
+    if (clock.elapsed() - this.#noticedAt < noticeEveryMs) return;
+    this.#noticedAt = clock.elapsed();
+    notice(`the brokers' quota for client "${clientId}" makes it wait (${ms} ms this time); less is sent at once`);
   }
 
   /** What a code of the brokers' means. */

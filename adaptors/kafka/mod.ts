@@ -1,6 +1,7 @@
 /** Kafka: one record a message, acknowledged by all replicas that are in sync. */
 import { adaptor } from "../../src/deliver/adaptor.ts";
 import { choice, duration, flag, list, optional, type Options, secret, size, text } from "../../src/config/options.ts";
+import { contentTypeOf as contentTypesOf } from "../../src/message/format.ts";
 import type { Clock, World } from "../../src/os/world.ts";
 import { pemOf } from "../pem.ts";
 import { fieldTemplate, keyTemplate } from "../template.ts";
@@ -40,7 +41,6 @@ type KafkaOptions = Options<typeof options>;
 export default adaptor({
   summary: "Kafka: one record a message, acknowledged by all replicas in sync",
   promise: () => "confirmed",
-  inFlight: 1,
   options,
 
   async open(options, place, signal) {
@@ -51,7 +51,8 @@ export default adaptor({
     const limit = { clock, signal, timeoutMs: options.timeout, what: "connect to Kafka" };
     const client = await makeClient(access);
     await within(limit, () => client.connect(), () => client.close());
-    const plan = { topicOf, keyOf, headers: options.headers, messageBytesMax: options.message_max };
+    const contentTypeOf = contentTypesOf(place.format ?? "json");
+    const plan = { topicOf, keyOf, contentTypeOf, headers: options.headers, messageBytesMax: options.message_max };
     return {
       async send(batch, signal) {
         if (client.closed) throw new Error("Cannot send to Kafka: the connection is closed");

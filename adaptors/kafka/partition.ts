@@ -1,7 +1,7 @@
 /** Which partition a message goes to, and how a batch is cut into requests that brokers take. Pure. */
 import type { Delivery } from "../../src/deliver/adaptor.ts";
 import { batchHeadBytes, RecordBatch } from "./records.ts";
-import { type Address, type Headers, writeRecord } from "./wire.ts";
+import { type Address, type Extras, writeRecord } from "./wire.ts";
 
 /** The messages of one request for one partition, in order: taken or refused together. */
 export interface Group {
@@ -60,7 +60,7 @@ export interface Layout {
   readonly addressOf: (delivery: Delivery) => Address;
   /** How many each topic has. */
   readonly partitions: ReadonlyMap<string, number>;
-  readonly headers: Headers;
+  readonly extras: Extras;
   readonly limits: Limits;
   /** Told of those that are in no request because they alone are larger than a group may be. */
   readonly refuse: (delivery: Delivery, bytes: number) => void;
@@ -102,7 +102,7 @@ class OpenRequest {
 
   /** Unless there is no room. A request that holds nothing has some for every message. */
   take(delivery: Delivery): boolean {
-    const { addressOf, headers, limits, refuse } = this.#layout;
+    const { addressOf, extras, limits, refuse } = this.#layout;
     const address = addressOf(delivery);
     if (address !== this.#address) this.#turnTo(address);
     const { key } = address;
@@ -110,7 +110,7 @@ class OpenRequest {
     const group = this.#topicGroups[partition] ??= {
       ...{ topic: address.topic, partition, deliveries: [], records: new RecordBatch() },
     };
-    const bytes = writeRecord(group.records, delivery, address, headers);
+    const bytes = writeRecord(group.records, delivery, address, extras);
     const fits = group.records.bytes <= limits.groupBytes;
     if (fits && this.#bytes + bytes <= limits.requestBytes) {
       group.deliveries.push(delivery);

@@ -3,18 +3,24 @@ import assert from "node:assert";
 import { type Delivery, headingOf, type Result } from "../../src/deliver/adaptor.ts";
 import { type Answer, type Answers, meaningOf } from "./answer.ts";
 import { type Group, groupName, type Layout, requests } from "./partition.ts";
-import { type Address, Addresses, type Addressing, type Headers, isTopicName } from "./wire.ts";
+import { type Address, Addresses, type Addressing, type Extras, isTopicName } from "./wire.ts";
 
 /** The other side. One call at a time. */
 export interface Brokers {
   /** How many partitions each topic has, or why it cannot be sent to now. Rejects when no broker says. */
   partitions(topics: readonly string[]): Promise<ReadonlyMap<string, number | string>>;
   /** At most one group a partition. A group without an answer may have been taken or not: `problem` says why. */
-  produce(groups: readonly Group[]): Promise<{ readonly answers: Answers; readonly problem?: unknown }>;
+  produce(groups: readonly Group[]): Promise<Produced>;
 }
 
-export interface Plan extends Addressing {
-  readonly headers: Headers;
+export interface Produced {
+  readonly answers: Answers;
+  readonly problem?: unknown;
+  /** A quota makes us wait: it was more than the brokers want of us. */
+  readonly throttled?: boolean;
+}
+
+export interface Plan extends Addressing, Extras {
   readonly messageBytesMax: number;
 }
 
@@ -27,13 +33,13 @@ export async function sendBatch(batch: readonly Delivery[], brokers: Brokers, pl
   const addresses = new Addresses(plan);
   const addressOf = (delivery: Delivery) => addresses.of(delivery);
   const { partitions, sendable } = await reachable(batch, { addressOf, brokers, fates });
-  const { headers, messageBytesMax } = plan;
+  const { messageBytesMax } = plan;
   const limits = { groupBytes: messageBytesMax, requestBytes };
   const refuse = (delivery: Delivery, bytes: number) => {
     const reason = `is ${bytes} bytes as a record; message_max is ${messageBytesMax}`;
     fates.refuse(delivery, reason, { byBroker: false });
   };
-  const sending = { brokers, fates, layout: { addressOf, partitions, headers, limits, refuse } };
+  const sending = { brokers, fates, layout: { addressOf, partitions, extras: plan, limits, refuse } };
   await sendAll(sendable, sending);
   return fates.result(batch);
 }
@@ -53,6 +59,7 @@ class Fates {
   #problem: unknown;
   #lost = false;
   #settled = false;
+  #throttled = false;
   #taken = 0;
 
   /** Everything after this has to wait: for the topic, or for a new connection. */
@@ -70,6 +77,10 @@ class Fates {
   refuse(delivery: Delivery, reason: string, { byBroker = true } = {}): void {
     this.#refused.set(delivery, reason);
     this.#settled ||= byBroker;
+  }
+
+  throttle(): void {
+    this.#throttled = true;
   }
 
   hold(deliveries: Iterable<Delivery>, topic: string, trouble: string): void {
@@ -97,6 +108,7 @@ class Fates {
       again: batch.filter((delivery) => this.#again.has(delivery)),
       ...(!this.#lost && this.#again.size > 0 && { stalled: this.#stalled() }),
       trouble: this.#trouble(),
+      ...(this.#throttled && { throttled: true }),
       receipt: receipt(this.#places),
     };
   }
@@ -167,7 +179,8 @@ async function sendRequest(groups: readonly Group[], sending: Sending): Promise<
   const now = groups.filter(({ topic }) => !fates.isHeld(topic));
   for (const { topic, deliveries } of groups) if (fates.isHeld(topic)) fates.wait(deliveries);
   if (now.length === 0) return;
-  const { answers, problem } = await brokers.produce(now);
+  const { answers, problem, throttled } = await brokers.produce(now);
+  if (throttled) fates.throttle();
   for (const group of now) {
     const { topic, partition, deliveries } = group;
     const answer = answers.get(groupName(topic, partition));

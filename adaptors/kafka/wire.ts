@@ -1,10 +1,17 @@
 /** What Kafka keeps of a message: its topic, key, headers and value, from a delivery. Knows no sockets. */
 import { type Delivery, type Heading, headingOf } from "../../src/deliver/adaptor.ts";
-import { outputNames } from "../../src/message/message.ts";
+import { type Message, outputNames } from "../../src/message/message.ts";
 import type { RecordBatch } from "./records.ts";
 
 /** Which of a message's fields become headers, besides being in the value as the format has them. */
 export type Headers = "all" | "id" | "none";
+
+/** What is kept of a message besides key and value. */
+export interface Extras {
+  readonly headers: Headers;
+  /** The media type of the value. */
+  readonly contentTypeOf: (message: Message) => string;
+}
 
 /** Where a message goes. Those that follow each other mostly share one. */
 export interface Address {
@@ -45,16 +52,17 @@ export class Addresses {
 }
 
 /** Adds the message to the batch; how many bytes it has there. */
-export function writeRecord(batch: RecordBatch, delivery: Delivery, address: Address, headers: Headers): number {
+export function writeRecord(batch: RecordBatch, delivery: Delivery, address: Address, extras: Extras): number {
+  const { headers } = extras;
   const { timestamp } = headingOf(delivery);
   const { key } = address;
-  if (headers === "all") return writeWithFields(batch, delivery, address);
+  if (headers === "all") return writeWithFields(batch, delivery, address, extras);
   batch.begin(timestamp, key, delivery.body, headers === "id" ? 1 : 0);
   if (headers === "id") batch.header(names.id, delivery.id);
   return batch.end();
 }
 
-function writeWithFields(batch: RecordBatch, delivery: Delivery, address: Address): number {
+function writeWithFields(batch: RecordBatch, delivery: Delivery, address: Address, { contentTypeOf }: Extras): number {
   const { message } = delivery;
   const fields = fieldHeaders.filter(({ field }) => {
     const value = message[field];
@@ -62,13 +70,19 @@ function writeWithFields(batch: RecordBatch, delivery: Delivery, address: Addres
     if (field === "topic") return value !== address.topic;
     return value !== undefined && (field !== "key" || value !== address.keyText);
   });
-  batch.begin(message.timestamp, address.key, delivery.body, 2 + fields.length);
+  batch.begin(message.timestamp, address.key, delivery.body, 3 + fields.length);
   batch.header(names.id, delivery.id);
   batch.header(names.timestamp, String(message.timestamp));
+  batch.header(names.contentType, contentTypeOf(message));
   for (const { field, name } of fields) batch.header(name, message[field]!);
   return batch.end();
 }
 
 const encoder = new TextEncoder();
-const names = { id: encoder.encode("id"), timestamp: encoder.encode("timestamp") };
+const names = {
+  id: encoder.encode("id"),
+  timestamp: encoder.encode("timestamp"),
+  // As CloudEvents' binding for Kafka has it.
+  contentType: encoder.encode("content-type"),
+};
 const fieldHeaders = outputNames.map(([field, name]) => ({ field, name: encoder.encode(name) }));

@@ -65,7 +65,6 @@ type SyslogOptions = Options<typeof options>;
 export default adaptor({
   summary: "syslog (RFC 5424) over TCP, TLS or UDP",
   promise: ({ transport }) => transport === "udp" ? "best effort" : "handed over",
-  inFlight: 1,
   options,
 
   async open(options, place, signal) {

@@ -54,7 +54,6 @@ type WebhookOptions = Options<typeof options>;
 export default adaptor({
   summary: "HTTP: batches as POST requests, taken when the receiver answers 2xx",
   promise: () => "confirmed",
-  inFlight: 1,
   options,
 
   async open(options, place, signal) {

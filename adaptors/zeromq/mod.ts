@@ -43,7 +43,6 @@ export type ZeromqOptions = Options<typeof options>;
 const zeromq = adaptor({
   summary: "ZeroMQ: to subscribers (PUB, best effort) or to workers in turn (PUSH)",
   promise: ({ socket }) => socket === "push" ? "handed over" : "best effort",
-  inFlight: 1,
   options,
   problem: ({ listen, connect, insecure }) => problemOf([...listen, ...connect], insecure),
   listens: () => true,

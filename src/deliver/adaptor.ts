@@ -64,6 +64,8 @@ export interface Place {
   readonly position: Position;
   /** Grows with every rewind: what was written for the same positions in an earlier one counts no more. */
   readonly generation: number;
+  /** Of the bodies, as it is configured; left out: "json". */
+  readonly format?: string;
   /** Says something to the operator that is no error of a batch, e.g. "acks=all here means 1 copy"; "info" is nothing to wonder at. */
   notice(text: string, level?: "info" | "warning"): void;
 }
@@ -91,8 +93,6 @@ export interface AdaptorKind<F extends Fields = Fields> {
   readonly summary: string;
   /** With these options: confirmed (we know it has it), handed over (it applied back-pressure), best effort (it may drop). */
   promise(options: Options<F>): "confirmed" | "handed over" | "best effort";
-  /** Batches it may have under way at once and still keep order: 1 unless the protocol acknowledges in order. */
-  readonly inFlight: number;
   readonly options: F;
   /** What is wrong with the options together: ends a sentence that begins with the destination's place in the file. */
   problem?(options: Options<F>): string | undefined;

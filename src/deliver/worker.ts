@@ -187,6 +187,7 @@ function opener(
       world,
       position: cursor.position,
       generation: cursor.generation,
+      format: destination.format,
       notice: (text, level) => say({ kind: level === "info" ? "info" : "notice", text }),
     };
     return await kind.open(destination.options, place, signal);

@@ -43,6 +43,23 @@ export function formatter(format: string, fields = ""): Formatter {
   }
 }
 
+/** What a message is in this format, as a media type. */
+export function contentTypeOf(format: string): (message: Message) => string {
+  switch (parseFormat(format).name) {
+    case "raw":
+      return ({ dataIsJson }) => dataIsJson ? "application/json" : "application/octet-stream";
+    case "binary":
+      return () => "application/octet-stream";
+    case "cloudevents":
+      return () => "application/cloudevents+json; charset=UTF-8";
+    case "plain":
+      return () => "text/plain; charset=UTF-8";
+    case "json-v2":
+    case "json":
+      return () => "application/json";
+  }
+}
+
 function envelopeFormatter(version: "v1" | "v2"): Formatter {
   const envelope = new Envelope(version);
   const line = (message: Message, id: string) => envelope.line(message, id);

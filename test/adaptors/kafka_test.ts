@@ -79,6 +79,7 @@ fact("Kafka P6: every message arrives, byte for byte, with key, time and headers
     assert.deepEqual(Object.fromEntries(headers), {
       id,
       timestamp: String(message.timestamp),
+      "content-type": "application/json",
       submitted_timestamp: "2026-01-02T03:04:05Z",
       env: "prod",
       version: "1.0",

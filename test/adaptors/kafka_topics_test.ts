@@ -96,16 +96,22 @@ fact("Kafka P15: a message above the brokers' own limit is refused alone, and to
 fact("Kafka P2 P7: who sends more than its quota is slow, and has everything there once", async () => {
   await kafka.createTopic("slow");
   await kafka.limit("glutton", 100_000);
-  await using adaptor = await opened({ client_id: "glutton", timeout: 30_000 });
+  const notices: string[] = [];
+  await using adaptor = await opened({ client_id: "glutton", timeout: 30_000 }, notices);
+  let throttled = 0;
   const began = performance.now();
   for (let b = 0; b < 5; b++) {
-    assertTaken(await send(adaptor, numbered(20, "slow", () => ({ body: new Uint8Array(20_000) }), b * 20)));
+    const result = await send(adaptor, numbered(20, "slow", () => ({ body: new Uint8Array(20_000) }), b * 20));
+    assertTaken(result);
+    if (result.throttled) throttled++;
   }
   console.log(`2.0 MB against a quota of 100 kB/s: ${Math.round(performance.now() - began)} ms`);
   assert.deepEqual((await kafka.read("slow")).map(numberOf), Array.from({ length: 100 }, (_, i) => i));
+  assert.ok(throttled > 0);
+  assert.match(notices.join("\n"), /^the brokers' quota for client "glutton" makes it wait \(\d+ ms this time\)/m);
 });
 
-async function opened(options: Partial<KafkaOptions> = {}) {
-  const adaptor = await open({ ...secured(), ...options });
+async function opened(options: Partial<KafkaOptions> = {}, notices: string[] = []) {
+  const adaptor = await open({ ...secured(), ...options }, { notices });
   return Object.assign(adaptor, { [Symbol.asyncDispose]: () => adaptor.close() });
 }

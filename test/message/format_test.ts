@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatter } from "../../src/message/format.ts";
+import { contentTypeOf, formatter } from "../../src/message/format.ts";
 import { type Message, outputNames } from "../../src/message/message.ts";
 import { arrival, idOf, kinds, message } from "./kinds.ts";
 
@@ -22,6 +22,16 @@ Deno.test("payload bytes of JSON are in the envelope verbatim: large numbers, do
 Deno.test("raw is the payload exactly", () => {
   const data = Uint8Array.of(0, 255, 13, 10);
   assert.deepEqual(formatter("raw")(message({}, data), "x"), data);
+});
+
+Deno.test("the media type is that of the payload where that is sent as it is, else that of the format", () => {
+  const messages = [message({}, "1"), message({}, Uint8Array.of(0, 255))];
+  const typesOf = (format: string) => messages.map(contentTypeOf(format));
+  assert.deepEqual(typesOf("raw"), ["application/json", "application/octet-stream"]);
+  assert.deepEqual(new Set([...typesOf("json"), ...typesOf("json-v2")]), new Set(["application/json"]));
+  assert.deepEqual(new Set(typesOf("cloudevents")), new Set(["application/cloudevents+json; charset=UTF-8"]));
+  assert.deepEqual(new Set(typesOf("plain '|'")), new Set(["text/plain; charset=UTF-8"]));
+  assert.deepEqual(new Set(typesOf("binary")), new Set(["application/octet-stream"]));
 });
 
 Deno.test("line ends in a JSON payload become spaces, so a message is one line", () => {

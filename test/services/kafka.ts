@@ -487,7 +487,7 @@ function* parse(bytes: Uint8Array): Generator<Received> {
 
 /** kcat's `a=1,b=2`; a comma within a value is told from the next header by its `name=`. */
 function parseHeaders(text: string): Map<string, string> {
-  const pairs = text === "" ? [] : text.split(/,(?=[a-z_]+=)/);
+  const pairs = text === "" ? [] : text.split(/,(?=[a-z_-]+=)/);
   return new Map(pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
 }
 

@@ -81,7 +81,7 @@ function layout(partitions: number, refused: number[] = []) {
   return {
     addressOf: (delivery: Delivery) => addresses.of(delivery),
     partitions: new Map([["t", partitions]]),
-    headers: "none" as const,
+    extras: { headers: "none" as const, contentTypeOf: () => "" },
     limits,
     refuse: ({ position }: Delivery) => void refused.push(position),
   };

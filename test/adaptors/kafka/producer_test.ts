@@ -74,7 +74,12 @@ function groupsOf(count: number, ...topics: string[]): Group[] {
   const addresses = new Addresses({ topicOf: ({ topic }) => topic, keyOf: () => undefined });
   const deliveries = topics.flatMap((topic) => Array.from({ length: count }, () => delivery(made++, { topic })));
   return [...requests(deliveries, {
-    ...{ addressOf: (given) => addresses.of(given), partitions, headers: "none", refuse: assert.fail },
+    ...{
+      addressOf: (given) => addresses.of(given),
+      partitions,
+      extras: { headers: "none", contentTypeOf: () => "" },
+      refuse: assert.fail,
+    },
     limits: { groupBytes: 1e6, requestBytes: 1e6 },
   })].flat();
 }

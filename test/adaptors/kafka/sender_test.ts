@@ -15,6 +15,7 @@ const tooLarge = { code: 10, text: "too large" };
 class Broker implements Brokers {
   readonly held: string[] = [];
   requests = 0;
+  throttled = false;
   readonly #say: Say;
   readonly #topics: ReadonlyMap<string, number | string>;
 
@@ -35,13 +36,19 @@ class Broker implements Brokers {
       if (said?.code === 0) this.held.push(...group.deliveries.map(({ id }) => id));
     }
     this.requests++;
-    return Promise.resolve({ answers, problem: new Error("connection closed") });
+    return Promise.resolve({ answers, problem: new Error("connection closed"), throttled: this.throttled });
   }
 }
 
 function sendTo(broker: Broker, batch: readonly Delivery[], messageBytesMax = 1 << 20): Promise<Result> {
   const topicOf = fieldTemplate("topic", "%topic%");
-  const plan = { headers: "none", topicOf, keyOf: keyTemplate("key", "%key%"), messageBytesMax } as const;
+  const plan = {
+    headers: "none",
+    contentTypeOf: () => "",
+    topicOf,
+    keyOf: keyTemplate("key", "%key%"),
+    messageBytesMax,
+  } as const;
   return sendBatch(batch, broker, plan);
 }
 
@@ -129,4 +136,12 @@ Deno.test("what has no place in Kafka is refused before anything is sent", async
 Deno.test("the receipt says where the first message of each partition is", async () => {
   const { receipt } = await sendTo(new Broker(() => ({ code: 0, offset: 41n })), batchOf(3));
   assert.equal(receipt, "t:0@41");
+});
+
+Deno.test("a quota that makes us wait shows in the result, though all is taken", async () => {
+  const broker = new Broker(() => taken);
+  assert.equal((await sendTo(broker, batchOf(3))).throttled, undefined);
+  broker.throttled = true;
+  const { again, throttled } = await sendTo(broker, batchOf(3));
+  assert.deepEqual([again, throttled], [[], true]);
 });

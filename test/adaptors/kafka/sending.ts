@@ -23,7 +23,7 @@ export async function open(
   { notices = [], signal = new AbortController().signal }: Opening = {},
 ): Promise<Adaptor> {
   const place = {
-    ...{ destination: "bus", dir: "/nonexistent", world, position: 0 as Position, generation: 1 },
+    ...{ destination: "bus", dir: "/nonexistent", world, position: 0 as Position, generation: 1, format: "raw" },
     notice: (text: string) => void notices.push(text),
   };
   const given = { ...defaults(kafkaAdaptor.options), ...options };

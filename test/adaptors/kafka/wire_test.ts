@@ -3,6 +3,7 @@ import { RecordBatch } from "../../../adaptors/kafka/records.ts";
 import { Addresses, type Headers, isTopicName, writeRecord } from "../../../adaptors/kafka/wire.ts";
 import { fieldTemplate, keyTemplate } from "../../../adaptors/template.ts";
 import type { Delivery } from "../../../src/deliver/adaptor.ts";
+import { contentTypeOf } from "../../../src/message/format.ts";
 import { delivery } from "./delivery.ts";
 import { readBatch } from "./reading.ts";
 
@@ -28,10 +29,11 @@ Deno.test("the fields that are present become headers; topic and key only where 
   const given = delivery(7, { topic: "web", env: "prod", userAgent: "ü", key: "k" });
   const named = async (topic: string, headers: Headers, key = "k") =>
     [...(await written(given, { topic, key }, headers)).headers].map(([name, value]) => `${name}=${value}`);
+  const type = "content-type=application/octet-stream";
   const rest = ["env=prod", "user_agent=ü"];
-  assert.deepEqual(await named("web", "all"), ["id=n-1-7", "timestamp=1007", ...rest]);
-  assert.deepEqual(await named("prod.web", "all"), ["id=n-1-7", "timestamp=1007", "topic=web", ...rest]);
-  assert.deepEqual(await named("web", "all", "prod"), ["id=n-1-7", "timestamp=1007", ...rest, "key=k"]);
+  assert.deepEqual(await named("web", "all"), ["id=n-1-7", "timestamp=1007", type, ...rest]);
+  assert.deepEqual(await named("prod.web", "all"), ["id=n-1-7", "timestamp=1007", type, "topic=web", ...rest]);
+  assert.deepEqual(await named("web", "all", "prod"), ["id=n-1-7", "timestamp=1007", type, ...rest, "key=k"]);
   assert.deepEqual(await named("web", "id"), ["id=n-1-7"]);
   assert.deepEqual(await named("web", "none"), []);
 });
@@ -56,7 +58,7 @@ Deno.test("messages in a row that go to the same place share one address", () =>
 async function written(given: Delivery, to: { topic: string; key?: string | undefined }, headers: Headers) {
   const batch = new RecordBatch();
   const address = new Addresses({ topicOf: () => to.topic, keyOf: () => to.key }).of(given);
-  const bytes = writeRecord(batch, given, address, headers);
+  const bytes = writeRecord(batch, given, address, { headers, contentTypeOf: contentTypeOf("raw") });
   assert.equal(batch.bytes - bytes, 61);
   return (await readBatch(batch)).records[0]!;
 }
