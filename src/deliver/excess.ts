@@ -17,7 +17,7 @@ export interface ExcessParts {
   readonly kept: () => number;
   /** Collects all garbage. */
   readonly collect: () => void;
-  /** Ends the thread; another one follows. */
+  /** Ends the thread, by what it throws; another one follows. */
   readonly end: (why: string) => void;
 }
 

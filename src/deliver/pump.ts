@@ -46,7 +46,7 @@ export interface PumpParts {
 }
 /** What the pump tells of itself. */
 export interface PumpWatch extends SenderWatch, AttendanceWatch {
-  /** Messages were read, and are about to be sent. */
+  /** Messages were read, and are about to be sent, unless this throws: then the pump ends. */
   begun(selection: Selection): void;
   /** The cursor has moved; `sent` went to the destination in `ms`. */
   advanced(sent: { readonly bytes: number; readonly ms: number }): void;
@@ -95,7 +95,7 @@ export class Pump {
     this.#sides = this.#newSides(new AbortController().signal);
   }
 
-  /** Until `signal` aborts. Rejects only when our own files fail. */
+  /** Until `signal` aborts. Rejects only when our own files fail, or with what `watch.begun` throws. */
   async run(signal: AbortSignal): Promise<void> {
     const { cursor, control, watch } = this.#parts;
     try {

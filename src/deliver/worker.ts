@@ -200,11 +200,9 @@ function collect(): void {
   gc?.({ type: "major", flavor: "last-resort" });
 }
 
-/** As if it had crashed, which is what the supervisor knows how to mend. */
-function end(why: string): void {
-  setTimeout(() => {
-    throw new Error(why);
-  });
+/** Out of the pump, which leaves its cursor durable on the way: nothing is under way, so nothing comes again. The supervisor goes on. */
+function end(why: string): never {
+  throw new Error(why);
 }
 
 type Shown = ReturnType<typeof openCursor>;

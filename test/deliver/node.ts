@@ -90,6 +90,7 @@ export function start(
     wants?: PumpParts["selector"]["wants"];
     deadMax?: number;
     budget?: number;
+    begun?: PumpParts["watch"]["begun"];
   } = {},
   sim = new SimWorld(1),
 ): Started {
@@ -131,7 +132,7 @@ export function start(
     control,
     watch: {
       trouble: (text) => void (text && troubles.push(text)),
-      begun() {},
+      begun: options.begun ?? (() => {}),
       advanced() {},
       synced() {},
       obeyed() {},
@@ -150,6 +151,7 @@ export function start(
   });
   const stopping = new AbortController();
   const done = pump.run(stopping.signal);
+  done.catch(() => {}); // `stop` tells it
   const stop = async () => {
     stopping.abort();
     await sim.run(done);

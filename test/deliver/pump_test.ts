@@ -24,6 +24,24 @@ Deno.test("P7 after a broken connection the same batch comes again, over a new o
   assert.deepEqual(troubles, ["connection lost", "connection lost"]);
 });
 
+Deno.test("P7 P16 a pump that is ended before it sends leaves its cursor durable: nothing comes again", async () => {
+  let reads = 0;
+  const begun = () => {
+    if (++reads === 3) throw new Error("too much is kept");
+  };
+  const { sim, destination, cursor, put, stop } = start(new ScriptedDestination(), { begun });
+  await put("a");
+  await sim.run(10);
+  await put("b");
+  await sim.run(10);
+  assert.equal(cursor.durable, 0);
+  await put("c");
+  await sim.run(10);
+  await assert.rejects(stop(), /too much is kept/);
+  assert.deepEqual(destination.taken, ["a", "b"]);
+  assert.deepEqual([cursor.position, cursor.durable, destination.closed], [2, 2, 1]);
+});
+
 Deno.test("P6 what is asked for again is sent before anything later", async () => {
   const destination = new ScriptedDestination((batch) => ({ refused: [], again: batch.slice(1) }));
   const { sim, put, stop } = start(destination);
