@@ -2,11 +2,10 @@
 import { adaptors } from "../../adaptors/mod.ts";
 import { sampleConfig } from "../config/sample.ts";
 import { configSchema, type KindOfDestination } from "../config/schema.ts";
-import { codeOf } from "../os/world.ts";
-import { explained } from "./directory.ts";
-import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
+import { type ExitCode, exitCodes } from "./exit.ts";
 import { printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
+import { cannotWrite } from "./unwritable.ts";
 
 export async function printSample(terminal: Terminal): Promise<ExitCode> {
   terminal.out(sampleConfig(await allKinds()));
@@ -34,18 +33,6 @@ export async function writeSample(terminal: Terminal, path: string): Promise<Exi
     `${printable(path)} is written: every key is in it, commented out. Then: sparkngin check, sparkngin run\n`,
   );
   return exitCodes.ok;
-}
-
-function cannotWrite(path: string, problem: unknown): unknown {
-  const code = codeOf(problem);
-  if (code === "EEXIST") {
-    const sentence = `Cannot write ${path}: it is there already; name another, or see sparkngin config sample`;
-    return new CommandError(exitCodes.notWritable, printable(sentence), { cause: problem });
-  }
-  if (code === "ENOENT") {
-    return new CommandError(exitCodes.notWritable, printable(`Cannot write ${path}: there is no such directory`));
-  }
-  return explained(problem, path);
 }
 
 async function allKinds(): Promise<Record<string, KindOfDestination>> {

@@ -17,6 +17,7 @@ import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable, printableJson } from "./printable.ts";
 import { read } from "./send.ts";
 import type { Terminal } from "./terminal.ts";
+import { cannotWrite } from "./unwritable.ts";
 
 export interface AddRequest {
   /** By option, as commander calls them. */
@@ -122,7 +123,6 @@ function write(terminal: Terminal, dir: string, act: (files: Files) => void): vo
     makeDurableDir(files, dir);
     act(files);
   } catch (problem) {
-    const text = printable(`Cannot write into ${dir}: ${(problem as Error).message}`);
-    throw new CommandError(exitCodes.notWritable, text, { cause: problem });
+    throw cannotWrite(dir, problem, "write into");
   }
 }

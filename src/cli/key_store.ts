@@ -1,11 +1,12 @@
 /** The keys of a data directory, for the commands that read or change them. */
 import type { Key } from "../access/key.ts";
 import { KeysDamaged, keysMax, keysPath, loadKeys, storeKeys } from "../access/key_file.ts";
-import { join, makeDurableDir, type World } from "../os/world.ts";
+import { codeOf, join, makeDurableDir, type World } from "../os/world.ts";
 import { dataDirectory, explained } from "./directory.ts";
 import { CommandError, exitCodes } from "./exit.ts";
 import { printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
+import { cannotWrite } from "./unwritable.ts";
 
 export interface KeyRequest {
   readonly data?: string;
@@ -50,6 +51,8 @@ function orExplain<T>(dir: string, act: () => T): T {
     return act();
   } catch (problem) {
     if (problem instanceof KeysDamaged) throw new CommandError(exitCodes.badData, printable(problem.message));
-    throw explained(problem, dir);
+    const known = explained(problem, dir);
+    // The log's own refusals have their sentences; the system's get ours.
+    throw codeOf(problem) === "" ? known : cannotWrite(dir, problem, "keep keys in");
   }
 }

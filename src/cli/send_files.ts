@@ -13,6 +13,7 @@ import { Progress } from "./progress.ts";
 import { intakeUrl, whyNot } from "./server.ts";
 import { inBytes } from "./status.ts";
 import type { Terminal } from "./terminal.ts";
+import { cannotWrite, reasonNotToWrite } from "./unwritable.ts";
 
 export interface SendRequest {
   readonly url?: string;
@@ -230,8 +231,9 @@ class Shipment {
     try {
       this.#keep();
     } catch (problem) {
+      const reason = reasonNotToWrite(this.#checkpoint!.path, problem) ?? (problem as Error).message;
       this.#notice(
-        `Cannot write the checkpoint: ${(problem as Error).message}; what comes now is sent again by a later run`,
+        `Cannot write the checkpoint: ${reason}; what comes now is sent again by a later run`,
       );
     }
   }
@@ -399,7 +401,8 @@ function openedCheckpoint({ files }: World, path: string): Checkpoint {
     return new Checkpoint(files, path);
   } catch (problem) {
     const text = problem instanceof Error ? problem.message : String(problem);
-    throw new CommandError(exitCodes.usage, printable(codeOf(problem) === "" ? text : `Cannot use ${path}: ${text}`));
+    const reason = reasonNotToWrite(path, problem);
+    throw new CommandError(exitCodes.usage, printable(reason === undefined ? text : `Cannot use ${path}: ${reason}`));
   }
 }
 
@@ -412,10 +415,7 @@ function openedSpool(
     return new Spool(files, dir.replace(/(?<=.)\/+$/, ""), { bytesMax, holder: `${holder} (send)` });
   } catch (problem) {
     if (problem instanceof SpoolRefused) throw new CommandError(exitCodes.locked, printable(problem.message));
-    const text = problem instanceof Error ? problem.message : String(problem);
-    throw new CommandError(exitCodes.notWritable, printable(`Cannot use the spool "${dir}": ${text}`), {
-      cause: problem,
-    });
+    throw cannotWrite(dir, problem, "use the spool");
   }
 }
 

@@ -48,12 +48,12 @@ export class Reached {
 /** The file that keeps places between runs. */
 export class Checkpoint {
   readonly #files: Files;
-  readonly #path: string;
+  readonly path: string;
   readonly #kept: Map<string, Place>;
 
   constructor(files: Files, path: string) {
     this.#files = files;
-    this.#path = path;
+    this.path = path;
     this.#kept = readPlaces(files, path);
   }
 
@@ -65,7 +65,7 @@ export class Checkpoint {
   keep(places: ReadonlyMap<string, Place>): void {
     for (const [path, place] of places) this.#kept.set(path, place);
     const text = JSON.stringify({ v: 1, files: Object.fromEntries(this.#kept) });
-    replaceFile(this.#files, this.#path, new TextEncoder().encode(`${text}\n`), "private");
+    replaceFile(this.#files, this.path, new TextEncoder().encode(`${text}\n`), "private");
   }
 }
 

@@ -132,10 +132,10 @@ Deno.test("config sample and config schema are printed; init writes the sample o
     assert.equal(again.code, 73);
     assert.match(
       again.err,
-      /^Cannot write .*s\.toml: it is there already; name another, or see sparkngin config sample\n$/,
+      /^Cannot write .*s\.toml: it is there already, and nothing is written over: name another, or remove it\n$/,
     );
     const nowhere = await sparkngin(["init", `${path}/no/s.toml`], { world: realWorld() });
-    assert.match(nowhere.err, /s\.toml: there is no such directory\n$/);
+    assert.match(nowhere.err, /s\.toml: there is no directory \S+\/no: make it, or name another place\n$/);
   } finally {
     await Deno.remove(path, { recursive: true });
   }

@@ -131,7 +131,10 @@ Deno.test("M3.5 log export takes a part of the log, some topics, another format,
   assert.equal(new TextDecoder().decode(sim.fileBytes("data/all.ndjson")).split("\n").length, 7);
   const again = await log(sim, "export", "--output", "data/all.ndjson");
   assert.equal(again.code, exitCodes.notWritable);
-  assert.match(again.err, /^Cannot write into "data\/all.ndjson": File exists/);
+  assert.match(
+    again.err,
+    /^Cannot write data\/all\.ndjson: it is there already, and nothing is written over: name another/,
+  );
 });
 
 Deno.test("log export says which messages it cannot give, and ends with 65", async () => {
