@@ -68,7 +68,13 @@ function configOf(
       User: `${user}:${user}`,
       ExposedPorts: { "8080/tcp": {} },
       // Beyond loopback it asks for a decision: SPARKNGIN_HTTP__KEYS=true or SPARKNGIN_HTTP__PUBLIC=true.
-      Env: ["PATH=/usr/bin", `SPARKNGIN_DATA=${dataDir}`, "SPARKNGIN_HTTP__LISTEN=0.0.0.0:8080"],
+      Env: [
+        "PATH=/usr/bin",
+        `SPARKNGIN_DATA=${dataDir}`,
+        "SPARKNGIN_HTTP__LISTEN=0.0.0.0:8080",
+        // What a burst leaves of buffers goes back to the system.
+        "MALLOC_MMAP_THRESHOLD_=131072",
+      ],
       Entrypoint: ["/usr/bin/sparkngin"],
       Cmd: ["run"],
       WorkingDir: dataDir,

@@ -8,7 +8,8 @@ import { listSpares } from "./spares.ts";
 const fillStepBytes = 1 << 20;
 /** Beyond this a commit brings its own bytes: filling ahead of it would write everything twice. */
 const fillForCommitsUpTo = 1 << 16;
-const zeros = new Uint8Array(fillStepBytes);
+/** Made by who writes: in every thread that only reads they would take their room, too. */
+let zeros: Uint8Array | undefined;
 
 /** What all segments of a writer have in common. */
 export interface Place {
@@ -108,6 +109,7 @@ export class LiveSegment {
   fill(commitLength: number): void {
     if (commitLength > fillForCommitsUpTo) return;
     const count = Math.min(this.#capacity - this.#filled, fillStepBytes);
+    zeros ??= new Uint8Array(fillStepBytes);
     this.#file.write(this.#filled, zeros.subarray(0, count));
     this.#filled += count;
   }

@@ -10,8 +10,6 @@ import { parseSegmentName, randomId } from "./format.ts";
 export const sparesMax = 4;
 const ballastName = "ballast";
 const stepBytes = 1 << 20;
-/** One for all steps, and nobody writes to it: a new one for each would be on the heap until the next collection, which is far off. */
-const zeros = new Uint8Array(stepBytes);
 /** 50 MB/s at most, and a tenth of the disk's time: intake has it first, and a busy disk takes long for a step. */
 const stepPauseMs = 20;
 const pausePerStep = 9;
@@ -72,6 +70,8 @@ class Keeper {
   readonly #logDir: string;
   readonly #options: SparesOptions;
   readonly #signal: AbortSignal;
+  /** One for all steps, and nobody writes to it: a new one for each would be there until the next collection, which is far off. */
+  readonly #zeros = new Uint8Array(stepBytes);
 
   constructor(world: World, logDir: string, options: SparesOptions, signal: AbortSignal) {
     this.#world = world;
@@ -110,7 +110,7 @@ class Keeper {
     try {
       for (let at = 0; at < bytes; at += stepBytes) {
         const begin = clock.elapsed();
-        await file.writeAside(at, zeros.subarray(0, bytes - at));
+        await file.writeAside(at, this.#zeros.subarray(0, bytes - at));
         await clock.sleep(Math.max(stepPauseMs, pausePerStep * (clock.elapsed() - begin)), this.#signal);
         if (this.#signal.aborted) return files.remove(temporary);
       }

@@ -19,7 +19,7 @@ const steadyTries = 20;
 const env = { MALLOC_MMAP_THRESHOLD_: "131072" };
 /** What one may take, and what heaps differ by from run to run. */
 const furtherMiBMax = 25;
-const slackMiB = 50;
+const slackMiB = 40;
 
 const file = (name: string) => `[[destination]]\nname = "${name}"\nkind = "file"\ndir = "${name}"\n`;
 /** Nobody listens there. */

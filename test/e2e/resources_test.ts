@@ -7,7 +7,8 @@ import { eventually } from "./waiting.ts";
 
 const ignore = Deno.build.os !== "linux";
 const needs = ignore ? " (needs Linux)" : "";
-const residentMiBMax = 400;
+const residentMiBMax = 350;
+const idleMiBMax = 110;
 
 function openFiles({ pid }: Node): number {
   return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
@@ -73,6 +74,29 @@ Deno.test({
 async function limitOpenFiles({ pid }: Node, count: number): Promise<void> {
   const { success } = await new Deno.Command("prlimit", { args: [`--pid=${pid}`, `--nofile=${count}:`] }).output();
   assert.ok(success);
+}
+
+Deno.test({
+  name: `P16: idle, with all room made ahead, a node has less than ${idleMiBMax} MiB of its own in memory${needs}`,
+  ignore,
+  async fn() {
+    await using node = await startNode();
+    // The ballast is made last.
+    await eventually("room made ahead", () => exists(`${node.dir}/data/log/ballast`));
+    const own = ownMiB(node);
+    assert.ok(own < idleMiBMax, `${own} MiB`);
+    assert.equal(await node.stop(), 0);
+  },
+});
+
+/** What no other process and no file shares. */
+function ownMiB({ pid }: Node): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)![1]) / 1024;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
 }
 
 Deno.test({

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { keepSpares } from "../../src/log/mod.ts";
 import { dropBallast, type SparesOptions } from "../../src/log/spares.ts";
+import type { Files, OpenFile } from "../../src/os/world.ts";
 import { SimWorld } from "../sim/world.ts";
 import { bytesOf, filesEnding, logDir, texts, Trial } from "./trial.ts";
 
@@ -45,6 +46,30 @@ Deno.test("filling leaves the disk to others between its steps", async () => {
   assert.equal(writes, 1);
   await sim.run(20);
   assert.equal(writes, 2);
+});
+
+Deno.test("all steps are written from one piece of zeros", async () => {
+  const sim = new SimWorld(1);
+  const world = sim.boot();
+  const pieces = new Set<ArrayBufferLike>();
+  const noting: ProxyHandler<OpenFile> = {
+    get(file, name: keyof OpenFile) {
+      if (name !== "writeAside") return file[name].bind(file);
+      return (at: number, bytes: Uint8Array) => {
+        pieces.add(bytes.buffer);
+        return file.writeAside(at, bytes);
+      };
+    },
+  };
+  const files = new Proxy(world.files, {
+    get: (files, name: keyof Files) =>
+      name === "create" ? (path: string) => new Proxy(files.create(path), noting) : files[name].bind(files),
+  });
+  sim.writeFile(`${logDir}/neighbour`, new Uint8Array(0));
+  void keepSpares({ ...world, files }, "data", options, new AbortController().signal);
+  await sim.run(2000);
+  assert.deepEqual(names(sim), ["*.spare", "ballast", "neighbour"]);
+  assert.equal(pieces.size, 1);
 });
 
 Deno.test("where there is little room nothing is made ahead of need", async () => {

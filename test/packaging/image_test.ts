@@ -96,6 +96,7 @@ packageTest("the image runs as its user from a root that is only read, with its 
   await carryOut("mount", "-o", "remount,bind,ro", clean.path);
   await assert.rejects(Deno.writeTextFile(`${clean.path}/usr/bin/x`, ""));
   const env = Object.fromEntries(Env.map((line: string) => line.split("=")));
+  assert.equal(env.MALLOC_MMAP_THRESHOLD_, "131072");
   const closed = new Deno.Command("/usr/sbin/chroot", {
     args: [`--userspec=${User}`, clean.path, ...Entrypoint, ...Cmd],
     env,
