@@ -36,6 +36,8 @@ export interface ConnectionParts {
   /** A mistake of ours. */
   readonly report: (problem: unknown) => void;
   readonly room: BodyRoom;
+  /** It is closed, and nothing of it goes on. */
+  readonly ended: (connection: Connection) => void;
 }
 
 type Phase = "idle" | "head" | "body" | "answer" | "write" | "linger";
@@ -62,9 +64,9 @@ const lingerBytes = 16 << 20;
 export class Connection {
   readonly #stream: ByteStream;
   readonly #parts: ConnectionParts;
-  #buffer = newBuffer(firstBytes);
-  /** All of the buffer: ready, because most reads go there and making a view for each costs more than parsing what came. */
-  #room = roomOf(this.#buffer);
+  /** Many connections are idle most of the time: what a long head or body needs beyond this is not kept. */
+  readonly #first = newBuffer(firstBytes);
+  #buffer = this.#first;
   /** What was read and not used yet stands between these. */
   #from = 0;
   #to = 0;
@@ -78,6 +80,7 @@ export class Connection {
   #looked = 0;
   /** Of the body of the present request, what was taken of the room. */
   #bodyBytes = 0;
+  #bodyIsWhole = false;
   /** The answer of a request whose body is still passed over. */
   #decided: Answer | undefined;
 
@@ -98,16 +101,51 @@ export class Connection {
     return this.#phase !== "idle";
   }
 
-  /** Serves until the other side is done or one of us has to end it. Never rejects. */
+  /**
+   * Serves until the other side is done or one of us has to end it. Never rejects. All in one, because every async method on the
+   * way down to a read costs each request a tenth, and each client that is waited for some 500 bytes.
+   */
   async run(): Promise<void> {
     try {
-      await this.#serve();
+      for (let goesOn = true; goesOn && !this.#closed;) {
+        let head = this.#takeHead();
+        while (head === undefined && this.#took(await this.#stream.read(this.#space()))) head = this.#takeHead();
+        if (head === undefined) break;
+        if (isProblem(head)) {
+          await this.#turnAway(problemAnswer(head));
+          break;
+        }
+        const request = new StreamRequest(this, head);
+        this.#enter("answer");
+        let answer: Answer;
+        try {
+          const given = this.#parts.handle(request);
+          answer = given instanceof Promise ? await given : given;
+        } catch (problem) {
+          this.#parts.report(problem);
+          answer = mistake;
+        }
+        // It had its answer from `expire`.
+        if (this.#closed) return;
+        const isLast = !head.keepAlive || answer === mistake ||
+          (head.length !== 0 && !await this.#passed(request, answer));
+        if (this.#bodyBytes > 0) this.#giveBack();
+        goesOn = !isLast && !this.#draining;
+        this.#enter("write");
+        const reply = replyBytes(answer, { date: this.#parts.date(), head, last: !goesOn });
+        // Awaited even if it went at once: all answers of a commit go out one after the other, and only then does any connection
+        // read on. That is cheaper for the system than a bit of both for each.
+        const count = await this.#stream.write(reply);
+        if (count < reply.length) await this.#write(reply.subarray(count));
+        goesOn &&= this.#next();
+      }
       if (!this.#ended) await this.#linger();
     } catch (problem) {
       if (!this.#closed && !isLost(problem)) this.#parts.report(problem);
     } finally {
       this.#giveBack();
       this.close();
+      this.#parts.ended(this);
     }
   }
 
@@ -121,7 +159,7 @@ export class Connection {
     // What still comes is no part of a request any more: it is not to be kept after this answer.
     this.#ended = true;
     try {
-      await this.#turnAway(this.#decided ?? problemAnswer(timeout));
+      await this.#turnAway(this.#decided ?? timeout);
     } catch (problem) {
       if (!this.#closed && !isLost(problem)) this.#parts.report(problem);
     } finally {
@@ -132,39 +170,6 @@ export class Connection {
   #giveBack(): void {
     this.#parts.room.give(this.#bodyBytes);
     this.#bodyBytes = 0;
-  }
-
-  /** One request and its answer after the other. All in one, because every async method on the way costs each request a tenth. */
-  async #serve(): Promise<void> {
-    for (let goesOn = true; goesOn && !this.#closed;) {
-      let head = this.#takeHead();
-      while (head === undefined) {
-        if (!this.#took(await this.#stream.read(this.#space()))) return;
-        head = this.#takeHead();
-      }
-      if (isProblem(head)) return await this.#turnAway(problemAnswer(head));
-      const request = new StreamRequest(this, head);
-      this.#enter("answer");
-      let answer: Answer;
-      try {
-        const given = this.#parts.handle(request);
-        answer = given instanceof Promise ? await given : given;
-      } catch (problem) {
-        this.#parts.report(problem);
-        answer = mistake;
-      }
-      const isLast = !head.keepAlive || answer === mistake ||
-        (head.length !== 0 && !await this.#passed(request, answer));
-      if (this.#bodyBytes > 0) this.#giveBack();
-      goesOn = !isLast && !this.#draining;
-      this.#enter("write");
-      const reply = replyBytes(answer, { date: this.#parts.date(), head, last: !goesOn });
-      // Awaited even if it went at once: all answers of a commit go out one after the other, and only then does any connection
-      // read on. That is cheaper for the system than a bit of both for each.
-      const count = await this.#stream.write(reply);
-      if (count < reply.length) await this.#write(reply.subarray(count));
-      goesOn &&= this.#next();
-    }
   }
 
   /** RFC 9112 9.6: to close while something is still coming would take the answer away from who sends it. */
@@ -211,8 +216,7 @@ export class Connection {
       return true;
     }
     this.#enter("idle");
-    // Many connections are idle most of the time: what a long head or body needed is not kept.
-    if (this.#buffer.length > firstBytes) this.#hold(newBuffer(firstBytes));
+    this.#buffer = this.#first;
     return !this.#draining;
   }
 
@@ -245,7 +249,8 @@ export class Connection {
     if (this.#from === this.#to) this.#from = this.#to = 0;
     const { length } = this.#buffer;
     if (this.#to === length) this.#moveTo(newBuffer(this.#to - this.#from > length / 2 ? length * 2 : length));
-    return this.#to === 0 ? this.#room : this.#buffer.subarray(this.#to);
+    // Most reads go there, and making a view for each costs more than parsing what came.
+    return this.#to === 0 ? this.#buffer : this.#buffer.subarray(this.#to);
   }
 
   /** So many bytes were read there. False at the end. */
@@ -255,15 +260,10 @@ export class Connection {
     return !this.#ended;
   }
 
-  #hold(buffer: Bytes): void {
-    this.#buffer = buffer;
-    this.#room = roomOf(buffer);
-  }
-
   #moveTo(buffer: Bytes): void {
     this.#to = this.#buffer.copy(buffer, 0, this.#from, this.#to);
     this.#from = 0;
-    this.#hold(buffer);
+    this.#buffer = buffer;
   }
 
   /**
@@ -271,18 +271,32 @@ export class Connection {
    * cannot go on.
    */
   async readBody(head: Head, limit: number): Promise<Uint8Array> {
+    this.#bodyIsWhole = false;
     if (head.length > limit) throw new TooLarge("Content-Length is beyond the limit");
-    if (head.length === 0) return noBytes;
     try {
-      if (head.expectsContinue) await this.#sayContinue();
+      if (head.expectsContinue && head.length !== 0) await this.#sayContinue();
       this.#enter("body");
-      return head.length < 0 ? await this.#chunked(head, limit) : await this.#counted(head.length);
+      const chunks = head.length < 0 ? new ChunkedBody(limit) : undefined;
+      for (;;) {
+        const body = chunks === undefined ? this.#counted(head.length) : this.#chunked(chunks);
+        if (body !== undefined) return body;
+        const count = await this.#stream.read(this.#bodySpace(head));
+        if (!this.#took(count)) throw bodyEnded;
+        if (chunks === undefined) this.#came(count!);
+      }
     } catch (problem) {
       if (problem instanceof BadChunk) throw new BodyLost(problem.message);
-      throw isLost(problem) ? this.#bodyEnded() : problem;
+      if (!isLost(problem)) throw problem;
+      this.#ended = true;
+      throw bodyEnded;
     } finally {
       this.#enter("answer");
     }
+  }
+
+  /** Whether the last `readBody` came to its end. */
+  get bodyIsWhole(): boolean {
+    return this.#bodyIsWhole;
   }
 
   async #sayContinue(): Promise<void> {
@@ -290,40 +304,36 @@ export class Connection {
     await this.#write(continueBytes);
   }
 
-  async #counted(length: number): Promise<Uint8Array> {
-    if (length <= this.#to - this.#from) {
-      this.#from += length;
-      return this.#buffer.subarray(this.#from - length, this.#from);
-    }
-    // Room for what comes, not for what is announced: an announcement costs the client nothing.
-    let body = newBuffer(Math.min(length, bodyStepBytes));
-    let have = this.#buffer.copy(body, 0, this.#from, this.#to);
-    this.#from = this.#to = 0;
-    while (have < length) {
-      if (have === body.length) body = grown(body, Math.min(length, body.length * 4));
-      const count = await this.#stream.read(body.subarray(have));
-      if (count === null || this.#ended) throw this.#bodyEnded();
-      have += count;
-      this.#came(count);
-    }
-    return body;
+  /** The body if all of it is there. */
+  #counted(length: number): Uint8Array | undefined {
+    if (length > this.#to - this.#from) return undefined;
+    this.#from += length;
+    this.#bodyIsWhole = true;
+    return this.#buffer.subarray(this.#from - length, this.#from);
   }
 
-  async #chunked(head: Head, limit: number): Promise<Uint8Array> {
-    const body = new ChunkedBody(limit);
-    for (let before = 0;; before = body.length) {
-      this.#from += body.take(this.#buffer.subarray(this.#from, this.#to));
-      if (body.done) return body.whole;
-      this.#came(body.length - before);
-      // The routes still look at the bytes of the head.
-      if (this.#buffer === head.bytes) this.#moveTo(newBuffer(bodyStepBytes));
-      if (!this.#took(await this.#stream.read(this.#space()))) throw this.#bodyEnded();
-    }
+  /** The same. */
+  #chunked(body: ChunkedBody): Uint8Array | undefined {
+    const before = body.length;
+    this.#from += body.take(this.#buffer.subarray(this.#from, this.#to));
+    this.#bodyIsWhole = body.done;
+    if (body.done) return body.whole;
+    this.#came(body.length - before);
+    return undefined;
   }
 
-  #bodyEnded(): BodyLost {
-    this.#ended = true;
-    return new BodyLost("The connection ended within the body");
+  /**
+   * Where what comes next of a body can be read to: behind the head, at whose bytes the routes still look, while there is any.
+   * Room for what comes, not for what is announced: an announcement costs the client nothing.
+   */
+  #bodySpace({ bytes, length }: Head): Uint8Array {
+    const have = this.#to - this.#from;
+    if (have === 0 && this.#buffer !== bytes) this.#from = this.#to = 0;
+    if (this.#to === this.#buffer.length) {
+      const larger = Math.max(bodyStepBytes, have * 4);
+      this.#moveTo(newBuffer(length < 0 ? larger : Math.min(length, larger)));
+    }
+    return this.#buffer.subarray(this.#to, length < 0 ? this.#buffer.length : this.#from + length);
   }
 
   /** So many bytes of a body. */
@@ -352,7 +362,7 @@ export class Connection {
   }
 }
 
-const timeout: Problem = { code: "timeout", detail: "The request came too slowly; nothing of it was kept" };
+const timeout = problemAnswer({ code: "timeout", detail: "The request came too slowly; nothing of it was kept" });
 
 /** What failed may have come as far as the log. */
 const mistake = problemAnswer({
@@ -361,23 +371,14 @@ const mistake = problemAnswer({
   outcome: "unknown",
 });
 
-const noBytes = new Uint8Array(0);
+/** One for all: where it came from says nothing, and looking for that takes longer than everything else at such an end. */
+const bodyEnded = new BodyLost("The connection ended within the body");
+
 /** What comes here is looked at by nobody, so one serves all connections. */
 const waste = new Uint8Array(bodyStepBytes);
 
 function newBuffer(length: number): Bytes {
   return Buffer.allocUnsafeSlow(length) as unknown as Bytes;
-}
-
-/** A plain view of a buffer that has its memory to itself. */
-function roomOf(buffer: Bytes): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
-}
-
-function grown(bytes: Bytes, length: number): Bytes {
-  const larger = newBuffer(length);
-  bytes.copy(larger);
-  return larger;
 }
 
 const lostNames = ["BadResource", "Interrupted", "UnexpectedEof", "NotConnected"];

@@ -304,8 +304,13 @@ class Routes {
     for (const name of query.others.keys()) return this.#intake.refuse(stray(name));
     const diverts = this.#diverts(request, query);
     if (typeof diverts === "object") return this.#intake.refuse(diverts);
-    const body = await bodyOf(request, this.#parts.http.body_max);
-    if (isProblem(body)) return this.#intake.refuse(body);
+    const { body_max } = this.#parts.http;
+    let body: Uint8Array;
+    try {
+      body = await request.body(body_max);
+    } catch (problem) {
+      return this.#intake.refuse(bodyProblem(problem, body_max));
+    }
     const asked = { wish: wishOf(request, query), ack, caller };
     const take = (once?: Once) => {
       const all = { ...asked, ...once };
@@ -418,17 +423,12 @@ function reading(answer: Route): Route {
   };
 }
 
-async function bodyOf(request: HttpRequest, limit: number): Promise<Uint8Array | Problem> {
-  try {
-    return await request.body(limit);
-  } catch (problem) {
-    if (problem instanceof TooLarge) return tooLarge(limit);
-    if (problem instanceof NoRoom) {
-      return { code: "busy", detail: "The bodies of all requests take too much memory now" };
-    }
-    if (problem instanceof BodyLost) return { code: "bad-request", detail: problem.message };
-    throw problem;
-  }
+/** Why there is no body to take. What is no reason for that is thrown again. */
+function bodyProblem(problem: unknown, limit: number): Problem {
+  if (problem instanceof TooLarge) return tooLarge(limit);
+  if (problem instanceof NoRoom) return { code: "busy", detail: "The bodies of all requests take too much memory now" };
+  if (problem instanceof BodyLost) return { code: "bad-request", detail: problem.message };
+  throw problem;
 }
 
 function wishOf(request: HttpRequest, query: Query): Wish {

@@ -72,13 +72,15 @@ const connectionsLeast = 16;
 class ConnectionServer {
   readonly #options: ServerOptions;
   readonly #parts: ConnectionParts;
-  readonly #open = new Map<Connection, Promise<void>>();
+  readonly #open = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
   /** How many there may be. */
   #most: number;
   /** Those that are told so: each has a handle until then. */
   #leaving = 0;
   readonly #sweeping = new AbortController();
+  readonly #emptied = Promise.withResolvers<void>();
+  #isStopping = false;
   /** Looked at by every request, so kept by the sweep rather than asked for. */
   #now = 0;
   #date = "";
@@ -91,6 +93,7 @@ class ConnectionServer {
       elapsed: () => this.#now,
       date: () => this.#date,
       room: new BodyRoom(options.bodiesMax),
+      ended: (connection) => this.#forget(connection),
       report: (problem) => options.report(`a request failed: ${problem instanceof Error ? problem.stack : problem}`),
     };
     this.#lookAtClock();
@@ -98,14 +101,15 @@ class ConnectionServer {
   }
 
   async shutdown(): Promise<void> {
-    for (const connection of this.#open.keys()) connection.drain();
-    await Promise.all(this.#open.values());
+    for (const connection of this.#open) connection.drain();
+    this.#isStopping = true;
+    if (this.#open.size > 0) await this.#emptied.promise;
     this.#sweeping.abort();
   }
 
   abort(): void {
     this.#sweeping.abort();
-    for (const connection of this.#open.keys()) connection.close();
+    for (const connection of this.#open) connection.close();
   }
 
   take(stream: ByteStream): void {
@@ -115,7 +119,8 @@ class ConnectionServer {
     if (this.#open.size >= this.#most || fromThere >= connectionsPerAddress) return void this.#turnAway(stream);
     this.#perAddress.set(peer, fromThere + 1);
     const connection = new Connection(stream, this.#parts);
-    this.#open.set(connection, connection.run().then(() => this.#forget(connection, peer)));
+    this.#open.add(connection);
+    void connection.run();
   }
 
   /**
@@ -123,7 +128,7 @@ class ConnectionServer {
    * ones first, the youngest first, and there will never be as many again.
    */
   makeRoom(): void {
-    const open = [...this.#open.keys()].reverse();
+    const open = [...this.#open].reverse();
     const most = Math.max(connectionsLeast, open.length + this.#leaving - handlesKept);
     if (most >= this.#most) return;
     this.#most = most;
@@ -146,8 +151,10 @@ class ConnectionServer {
     stream.close();
   }
 
-  #forget(connection: Connection, peer: string): void {
+  #forget(connection: Connection): void {
+    const { peer } = connection;
     this.#open.delete(connection);
+    if (this.#open.size === 0 && this.#isStopping) this.#emptied.resolve();
     const left = this.#perAddress.get(peer)! - 1;
     if (left > 0) this.#perAddress.set(peer, left);
     else this.#perAddress.delete(peer);
@@ -164,7 +171,7 @@ class ConnectionServer {
   /** Ends those whose time is over, a few a turn, and waits for a timer between: what others sent is not looked at before one. */
   async #expire(): Promise<void> {
     let left = expiredPerTurn;
-    for (const connection of this.#open.keys()) {
+    for (const connection of this.#open) {
       if (!connection.overdue) continue;
       connection.expire();
       if (--left > 0) continue;

@@ -8,6 +8,8 @@ export interface Carrier {
   readonly secure: boolean;
   /** As `HttpRequest.body` does; then the connection cannot go on unless it resolves. */
   readBody(head: Head, limit: number): Promise<Uint8Array>;
+  /** Whether the last `readBody` came to its end. */
+  readonly bodyIsWhole: boolean;
 }
 
 /** A body that nobody asked for is read and forgotten up to here; beyond it the connection ends. */
@@ -16,7 +18,7 @@ const passedBytes = 1 << 16;
 export class StreamRequest implements HttpRequest {
   readonly #connection: Carrier;
   readonly #head: Head;
-  #body: "unread" | "read" | "lost" = "unread";
+  #wasAsked = false;
 
   constructor(connection: Carrier, head: Head) {
     this.#connection = connection;
@@ -43,17 +45,15 @@ export class StreamRequest implements HttpRequest {
   headersFrom(prefix: string): HeaderField[] {
     return this.#head.headersFrom(prefix);
   }
-  async body(limit: number): Promise<Uint8Array> {
+  body(limit: number): Promise<Uint8Array> {
     // The second time would take the next request for a body.
-    if (this.#body !== "unread") throw new Error("Cannot read the body of a request again");
-    this.#body = "lost";
-    const bytes = await this.#connection.readBody(this.#head, limit);
-    this.#body = "read";
-    return bytes;
+    if (this.#wasAsked) return Promise.reject(new Error("Cannot read the body of a request again"));
+    this.#wasAsked = true;
+    return this.#connection.readBody(this.#head, limit);
   }
   /** Whether the next request can begin: the body was read, or it is short enough to be passed over. */
   async passed(): Promise<boolean> {
-    if (this.#body !== "unread") return this.#body === "read";
+    if (this.#wasAsked) return this.#connection.bodyIsWhole;
     // Whether the client still sends a body that it was not asked for cannot be known. RFC 9110 10.1.1.
     if (this.#head.expectsContinue) return false;
     try {

@@ -155,6 +155,7 @@ export class Listener {
       date: () => "Sun, 01 Mar 2026 12:00:00 GMT",
       report: (problem) => this.reports.push(problem),
       room: this.room,
+      ended() {},
     });
   }
 }

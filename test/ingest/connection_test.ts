@@ -520,10 +520,25 @@ Deno.test("P16 bodies of all connections take a limited memory; who finds none i
 
 Deno.test("P4 a body takes the room of what came, not of what is announced", async () => {
   const { client } = open((request: HttpRequest) => request.body(1 << 30).then(() => accepted));
-  client.send(post(1 << 30));
+  const head = post(1 << 30);
+  client.send(head);
   await quiet();
-  assert.equal(client.room, 65_536);
-  client.send(new Uint8Array(65_536));
+  assert.equal(client.room, 4096 - head.length);
+  client.send(new Uint8Array(client.room));
+  await quiet();
+  assert.equal(client.room, 65_536 - (4096 - head.length));
+  client.send(new Uint8Array(client.room));
   await quiet();
   assert.equal(client.room, 3 * 65_536);
+});
+
+Deno.test("P4 a body that comes bit by bit stays behind its head, and the next request is read as ever", async () => {
+  const { client, listener } = open();
+  for (const text of [post(3000), "x".repeat(2999), "x", chunkedPost, "3\r\nabc", "\r\n0\r\n\r\n", get]) {
+    client.send(text);
+    await quiet();
+  }
+  assert.deepEqual(statuses(client), [204, 204, 204]);
+  assert.deepEqual(listener.asked.map(({ body }) => body), ["x".repeat(3000), "abc", ""]);
+  assert.equal(client.room, 4096);
 });
