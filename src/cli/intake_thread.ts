@@ -23,7 +23,7 @@ const eventInterval = "DENO_TOKIO_EVENT_INTERVAL";
 
 /**
  * Collecting what is young stops the thread for as long as what survives takes to be copied. Left alone, the runtime lets 32 MiB
- * gather where thousands of clients are waited for, and copies 11 of them at once: with 8 MiB, a third of this, it is 3 at once,
+ * gather where thousands of clients are waited for, and copies 10 of them at once: with 8 MiB, a third of this, it is 2 at once,
  * and still several times what a thousand busy connections hold.
  */
 const resourceLimits = { maxYoungGenerationSizeMb: 24 };
