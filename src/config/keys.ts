@@ -109,7 +109,7 @@ export const sections = {
     ack_deadline: duration('how long a request may wait for "delivered"; then it is told that it is on disk', "30s"),
     idempotency_window: duration(
       "how long a request that comes again under its Idempotency-Key is known, and a message under its id, restarts included " +
-        "however long they take; 0s looks for neither",
+        "however long they take; 0s looks for neither; over HTTP: what comes over ZeroMQ or by a pipe is stored each time",
       "2m",
     ),
     body_max: size("largest request body", "8MiB", 1024),
