@@ -64,6 +64,8 @@ function troubles(destination: DestinationStatus): string[] {
   const { name, tries, last_error, conserved, start, position } = destination;
   const lines: string[] = [];
   if (last_error) lines.push(`${name}: ${last_error}${tries > 0 ? ` (tried ${tries} times)` : ""}`);
+  // An older server says none.
+  if (destination.remark) lines.push(`${name}: ${destination.remark}`);
   const { rate_limited, throttled, at_once, stalled_messages } = destination;
   if (rate_limited) lines.push(`${name}: goes as fast as its rate_limit allows`);
   if (throttled > 0) {

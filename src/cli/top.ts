@@ -114,7 +114,10 @@ export function lines(rates: Rates): string[] {
     "",
   ];
   const rows = status.destinations.map((destination, i) => row(destination, rates, i));
-  const troubles = status.destinations.flatMap(({ name, last_error }) => last_error ? [`${name}: ${last_error}`] : []);
+  const troubles = status.destinations.flatMap(({ name, last_error, remark }) => {
+    const told = last_error || remark;
+    return told ? [`${name}: ${told}`] : [];
+  });
   return [...head, ...inColumns([titles, ...rows], 3), ...troubles].map(printable);
 }
 

@@ -56,8 +56,8 @@ export class Supervisor {
     const { number, destination: { name } } = placed;
     const last: LastError = { text: "" };
     const hear = (news: Report) => {
-      if (news.kind === "trouble" || news.kind === "alone") last.text = news.text;
-      if (news.kind === "well") last.text = "";
+      if (news.kind === "trouble") last.text = news.text;
+      if (news.kind === "well" || news.kind === "alone") last.text = "";
       this.#parts.report(name, news);
     };
     const thread = new DestinationThread({ ...this.#parts, ...placed, hear });

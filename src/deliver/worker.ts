@@ -239,6 +239,7 @@ function watching(cells: DestinationCells, watched: Watched): PumpWatch {
     trouble(text, tries) {
       cells.set("tries", tries);
       setState(cells, tries === 0 ? "delivering" : "waiting");
+      if (tries > 0) cells.set("alone", 0);
       if (text === undefined) {
         if (lastText !== "" && stalledTopics !== "") say({ kind: "trouble", text: stalledText, tries: 1 });
         else if (lastText !== "") say({ kind: "well" });
@@ -282,7 +283,7 @@ function watching(cells: DestinationCells, watched: Watched): PumpWatch {
       if (throttled) cells.add("throttles", 1);
     },
     alone() {
-      setState(cells, "waiting");
+      setState(cells, buffered ? "unattended" : "waiting");
       cells.set("alone", buffered ? 1 : 0);
       if (buffered && lastText !== nobodyYet) say({ kind: "alone", text: nobodyYet });
       if (!buffered && lastText !== nobody) say({ kind: "trouble", text: nobody, tries: 0 });
@@ -291,7 +292,7 @@ function watching(cells: DestinationCells, watched: Watched): PumpWatch {
     overwritten(from, to) {
       tell({ kind: "skipped", from, to, reason: "overwritten: nobody was there to take it" });
       show(cells, cursor);
-      setState(cells, "waiting");
+      setState(cells, cells.get("alone") === 1 ? "unattended" : "waiting");
     },
     expired(from, to) {
       say({ kind: "lost", text: `messages ${from} to ${to - 1} expired: more than backlog_max waits` });

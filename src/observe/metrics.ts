@@ -197,7 +197,7 @@ function destinationFamilies(facts: NodeFacts): Family[] {
     })),
     states(
       "destination_state",
-      "1 for the state the destination is in.",
+      "1 for the state the destination is in; unattended: nobody subscribes to it, and nothing is wrong.",
       destinationStates,
       all.map(({ labels, cells }) => ({ labels, state: stateOf(cells) })),
     ),

@@ -69,6 +69,8 @@ export interface DestinationStatus extends Counts {
   /** It could have more, and is sent no more by its rate_limit. */
   readonly rate_limited: boolean;
   readonly last_error: string;
+  /** What an operator may wonder about, though nothing is wrong; empty when there is nothing. */
+  readonly remark: string;
   readonly required: boolean;
   readonly generation: number;
   readonly start: number;
@@ -204,6 +206,9 @@ export function nodeState(table: Table): NodeState {
   return nodeStates[table.get("state")] ?? "stopped";
 }
 
+const unattended =
+  "nobody subscribes: the newest messages wait for somebody, older ones are overwritten; nothing is wrong";
+
 export function stateOf(cells: DestinationCells): DestinationState {
   return destinationStates[cells.get("state")] ?? "stopped";
 }
@@ -233,6 +238,7 @@ export function destinationStatus(facts: NodeFacts, destination: DestinationFact
     throttled: cells.get("throttles"),
     rate_limited: cells.get("capped") === 1,
     last_error: lastError,
+    remark: stateOf(cells) === "unattended" ? unattended : "",
     required,
     generation: cells.get("generation"),
     start,

@@ -74,8 +74,11 @@ export type DestinationCell = (typeof destinationCells)[number];
 export const nodeStates = ["starting", "ready", "full", "exhausted", "stopped", "stopping"] as const;
 export type NodeState = (typeof nodeStates)[number];
 
-/** Of a destination: "waiting" = it has messages and cannot deliver them now. */
-export const destinationStates = ["starting", "delivering", "waiting", "paused", "stopped"] as const;
+/**
+ * Of a destination: "waiting" = it has messages and cannot deliver them now; "unattended" = nobody subscribes to it, and it owes
+ * nobody anything.
+ */
+export const destinationStates = ["starting", "delivering", "waiting", "paused", "stopped", "unattended"] as const;
 export type DestinationState = (typeof destinationStates)[number];
 
 export class Table {

@@ -192,7 +192,9 @@ Deno.test("M2.2 while nobody subscribes the newest wait, the oldest are overwrit
     const [pub] = (await status(node)).destinations;
     return pub.overwritten > 0 && pub.pending < 1500 && pub;
   });
-  assert.deepEqual([pub.position, pub.taken, pub.conserved, pub.state], [pub.overwritten, 0, true, "waiting"]);
+  assert.deepEqual([pub.position, pub.taken, pub.conserved, pub.state], [pub.overwritten, 0, true, "unattended"]);
+  assert.deepEqual([pub.last_error, pub.lag_s], ["", 0]);
+  assert.match(pub.remark, /^nobody subscribes: .*nothing is wrong$/);
   assert.equal(pub.position + pub.pending, 4000);
   assert.ok(pub.pending > 0, `${pub.pending}`);
   assert.ok(!node.log().some(({ level }) => level !== "info"), node.stderr());

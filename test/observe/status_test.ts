@@ -47,11 +47,23 @@ Deno.test("M1.4 the full status has the members that decisions promise", () => {
     throttled: 0,
     rate_limited: false,
     last_error: "broker is away",
+    remark: "",
     required: true,
     generation: 1,
     start: 20,
     conserved: true,
   });
+});
+
+Deno.test("M2.2 a destination to which nobody subscribes has a state of its own and a remark, and no error", () => {
+  const facts = someFacts();
+  facts.table.destination(0).set("state", destinationStates.indexOf("unattended"));
+  facts.table.destination(0).set("alone", 1);
+  const destinations = facts.destinations.map((one) => ({ ...one, lastError: "" }));
+  const [bus, out] = fullStatus({ ...facts, destinations }).destinations;
+  assert.deepEqual([bus!.state, bus!.last_error, bus!.lag_s], ["unattended", "", 0]);
+  assert.match(bus!.remark, /^nobody subscribes: /);
+  assert.equal(out!.remark, "");
 });
 
 Deno.test("M1.4 the public status tells no more than version, time, readiness, count and states", () => {
