@@ -15,6 +15,7 @@ import type { Packing } from "./member.ts";
 import { Handles, Part } from "./part.ts";
 import { dirsOf, hourMs, hourOf, nameOf, openName, type Template } from "./path.ts";
 import { type Limits, Retention } from "./retention.ts";
+import { ledgerName } from "./wire.ts";
 
 const handlesMax = 64;
 /** Files unfinished at once; beyond that the least recently used is finished early. */
@@ -138,6 +139,7 @@ export class Output implements Adaptor {
     try {
       this.#begin([...parts].filter((part) => !part.created));
       for (const part of parts) this.#append(part);
+      this.#assertThere(parts);
     } catch (problem) {
       this.#cutBack(parts);
       throw problem;
@@ -165,6 +167,16 @@ export class Output implements Adaptor {
     const file = this.#handles.of(part);
     file.write(part.length, part.packed);
     file.sync();
+  }
+
+  /** What is written to a file whose name is gone, with its directory perhaps, nobody will ever read. */
+  #assertThere(parts: Iterable<Part>): void {
+    const { dir } = this.#settings;
+    for (const name of [ledgerName, ...[...parts].map((part) => openName(part.name))]) {
+      const path = join(dir, name);
+      if (this.#place.world.files.exists(path)) continue;
+      throw new Error(`Cannot write files in "${dir}": "${path}" is gone; it is begun anew`);
+    }
   }
 
   #record(batch: readonly Delivery[], touched: Iterable<Part>): void {

@@ -179,6 +179,25 @@ Deno.test("what was written after the last taken batch is cut at the next start"
   assert.deepEqual(allLines(world), ["0 web", "1 web", "2 web"]);
 });
 
+Deno.test("P2 what is sent to files or a directory that somebody has removed is not taken, and written anew", async () => {
+  for (const removed of [isLine, (path: string) => !isLine(path), () => true]) {
+    const world = new SimWorld(3);
+    const adaptor = await open(world);
+    await adaptor.send(lines(0, 3), never());
+    for (const path of world.filesUnder(dir).filter(removed)) world.files.remove(path);
+    await assert.rejects(
+      adaptor.send(lines(3, 3), never()),
+      /^Error: Cannot write files in "data\/out": "[^"]+" is gone/,
+    );
+    await adaptor.close();
+    const next = await open(world, { position: 3 });
+    assert.deepEqual(await next.send(lines(3, 3), never()).then(({ again }) => again), []);
+    await next.close();
+    assert.deepEqual(allLines(world).slice(-3), asWritten(lines(3, 3)));
+    assert.equal(new Set(allLines(world)).size, allLines(world).length);
+  }
+});
+
 Deno.test("messages that come again because the cursor was behind are not written again", async () => {
   const world = new SimWorld(1);
   await (await open(world.boot())).send(lines(0, 5), never());
