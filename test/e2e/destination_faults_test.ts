@@ -2,8 +2,12 @@
 import { missing as missingJava, products } from "../services/elasticsearch.ts";
 import { missing as missingKafka } from "../services/kafka.ts";
 import { missing as missingSyslog } from "../services/syslog.ts";
-import { examineRow, type Row, table } from "./destination_faults.ts";
+import { examineRow, found, type Row } from "./destination_faults.ts";
+import { table } from "./fault_figures.ts";
+import { datagrams, datagramsPerStep } from "./fault_datagrams.ts";
+import { files } from "./fault_files.ts";
 import * as peers from "./fault_peers.ts";
+import { pushes } from "./fault_pushes.ts";
 import { type Cell, certificate, expiring, killed, nameGone, network } from "./ways.ts";
 
 const java = missingJava();
@@ -21,7 +25,7 @@ const onNetwork: readonly Cell[] = [
   network("silence on an old connection", "silence"),
   network("1 byte a second", "slow", silent),
   network("never reads", "never reads", silent),
-  network("garbage", "garbage", /./),
+  network("garbage", "garbage", /: ./),
 ];
 const onAnswers: readonly Cell[] = [
   network("never answers", "never answers", silent),
@@ -39,12 +43,18 @@ const tcp = [...onNetwork, onNames];
 const unanswered = tcp.map((cell) => cell.says === resets || cell === onNames ? cell : { ...cell, says: undefined });
 const http = [...tcp, ...onAnswers, ...onCertificates];
 
-const rows: readonly Row[] = [
+const networked = ([
   { name: "webhook", ...peers.hook(), common: http },
   ...products.map((product) => ({ name: product, lacks: needsJava, ...peers.elastic(product), common: http })),
   { name: "syslog over TCP", lacks: needsRsyslog, ...peers.syslog("tcp"), common: unanswered },
   { name: "syslog over TLS", lacks: needsRsyslog, ...peers.syslog("tls"), common: [...tcp, ...onCertificates] },
   { name: "Kafka", lacks: missingKafka(), ...peers.kafka(), common: http },
-].map(({ common, cells, ...row }) => ({ ...row, cells: [...common, ...cells, killed] }));
+] as const).map(({ common, cells, ...row }): Row => ({ ...row, cells: [...common, ...cells, killed] }));
+const rows: readonly Row[] = [
+  ...networked,
+  { name: "syslog over UDP", lacks: needsRsyslog, perStep: datagramsPerStep, ...datagrams() },
+  pushes(),
+  files(),
+];
 for (const row of rows) examineRow(row);
-Deno.test.afterAll(() => console.log(`accepted / delivered / copies\n${table(rows)}`));
+Deno.test.afterAll(() => console.log(`accepted / delivered / copies\n${table(rows, found)}`));

@@ -127,7 +127,7 @@ export function syslog(transport: "tcp" | "tls"): Refusing {
   };
 }
 
-function textsOf(logged: readonly Logged[], app: string): string[] {
+export function textsOf(logged: readonly Logged[], app: string): string[] {
   return logged.filter((one) => one.app === app).map(({ text }) => text);
 }
 

@@ -1,8 +1,10 @@
 /** The way from a destination to its peer, and what can happen on it: the network, certificates, names, or the peer itself. */
 import type { Certificates } from "../services/certificates.ts";
-import { startFront } from "../services/front.ts";
+import { type Front, startFront } from "../services/front.ts";
 import type { NameServer } from "../services/name_server.ts";
 import { type Fault, startProxy } from "../services/proxy.ts";
+import type { Scene } from "./destination_faults.ts";
+import type { Promised } from "./fault_figures.ts";
 import { pause } from "./waiting.ts";
 
 /** Where the destination is told to go. */
@@ -27,16 +29,20 @@ export interface Ground {
   /** Where there is one. */
   readonly names: NameServer | undefined;
 }
-export interface Cell {
+export interface Cell extends Promised {
   /** The fault, as the table has it. */
   readonly name: string;
-  /** What the destination's error has to say meanwhile. */
+  /** What the destination's state and error, "waiting: …", have to say meanwhile. */
   readonly says?: RegExp | undefined;
   readonly needsRoot?: boolean;
   /** TLS is talked to a server in front of the peer. */
   readonly hasFront?: boolean;
   /** Nothing is between. */
   readonly isDirect?: boolean;
+  /** The fault is there before the node is. */
+  readonly fromStart?: boolean;
+  /** The fault is done, and mended, when all the others are over. */
+  late?(scene: Scene): Promise<void>;
   open(ground: Ground): Promise<Way>;
 }
 
@@ -50,6 +56,9 @@ const here = "127.0.0.1";
 export const farName = "far.faults.test";
 /** So long a certificate is good that expires while it is in use. */
 const briefMs = 8000;
+
+const killedMs = 500;
+const lives = 3;
 
 const nothing = { [Symbol.asyncDispose]: () => Promise.resolve() };
 
@@ -69,8 +78,12 @@ export function network(name: string, fault: Fault, says?: RegExp): Cell {
   };
 }
 
-/** Another certificate is shown in place of the good one. */
-export function certificate(name: string, which: "expired" | "elsewhere", says: RegExp): Cell {
+/** TLS is talked to a front, which shows its good certificate until the fault begins. */
+function behindFront(
+  name: string,
+  says: RegExp,
+  begin: (front: Front, certificates: Certificates) => Promise<void>,
+): Cell {
   return {
     name,
     says,
@@ -79,7 +92,7 @@ export function certificate(name: string, which: "expired" | "elsewhere", says: 
       const front = await startFront(port, certificates.server, doorPort);
       return {
         door: { host: here, port: front.port, ca: certificates.ca },
-        begin: () => front.show(certificates[which]),
+        begin: () => begin(front, certificates),
         mend: () => front.show(certificates.server),
         [Symbol.asyncDispose]: () => front[Symbol.asyncDispose](),
       };
@@ -87,29 +100,21 @@ export function certificate(name: string, which: "expired" | "elsewhere", says: 
   };
 }
 
+/** Another certificate is shown in place of the good one. */
+export function certificate(name: string, which: "expired" | "elsewhere", says: RegExp): Cell {
+  return behindFront(name, says, (front, certificates) => front.show(certificates[which]));
+}
+
 /** Its time runs out while a connection stands; then that one breaks. */
 export function expiring(name: string, says: RegExp): Cell {
-  return {
-    name,
-    says,
-    hasFront: true,
-    async open({ port, doorPort, certificates }) {
-      const front = await startFront(port, certificates.server, doorPort);
-      return {
-        door: { host: here, port: front.port, ca: certificates.ca },
-        async begin() {
-          const end = new Date(Math.ceil((Date.now() + briefMs) / 1000) * 1000);
-          const pair = await certificates.until(end);
-          await front.show(pair);
-          await pause(end.getTime() - Date.now() + 1000);
-          // A session that is resumed is not looked at again: only a server that knows none shows what it has.
-          await front.show(pair);
-        },
-        mend: () => front.show(certificates.server),
-        [Symbol.asyncDispose]: () => front[Symbol.asyncDispose](),
-      };
-    },
-  };
+  return behindFront(name, says, async (front, certificates) => {
+    const end = new Date(Math.ceil((Date.now() + briefMs) / 1000) * 1000);
+    const pair = await certificates.until(end);
+    await front.show(pair);
+    await pause(end.getTime() - Date.now() + 1000);
+    // A session that is resumed is not looked at again: only a server that knows none shows what it has.
+    await front.show(pair);
+  });
 }
 
 /** The name does not resolve any more, and the connection that stood breaks. */
@@ -144,5 +149,32 @@ export function own(name: string, begin: Way["begin"], mend: Way["mend"], says?:
   };
 }
 
-/** The peer goes and comes back when all the other faults are over. */
-export const killed: Cell = own("killed and restarted", () => {}, () => {});
+/** What comes by itself, when all the other faults are over. */
+export function late(name: string, act: NonNullable<Cell["late"]>): Cell {
+  return { ...own(name, () => {}, () => {}), late: act };
+}
+
+export const killed: Cell = late("killed and restarted", async ({ peer, cell, sender }) => {
+  await peer.kill!(cell);
+  await sender.send();
+  await pause(killedMs);
+  await peer.restart!(cell);
+});
+
+/** The node itself, while messages are on their way. */
+export const onNode: readonly Cell[] = [
+  late("the node is reloaded", async ({ host, sender }) => {
+    await sender.send();
+    await host.reload();
+    await sender.send();
+  }),
+  ...([["the node ends", "SIGTERM"], ["the node is killed", "SIGKILL"]] as const).map(([name, signal]) =>
+    late(name, async ({ host, sender }) => {
+      for (let life = 0; life < lives; life++) {
+        for (let step = 0; step <= life; step++) await sender.send();
+        await host.end(signal);
+        await host.startAgain();
+      }
+    })
+  ),
+];

@@ -1,10 +1,9 @@
 /** The program against libzmq: messages in by PULL, ROUTER and SUB, out by PUB and PUSH, and what goes wrong on the way. */
 import assert from "node:assert/strict";
 import { commandOf } from "../../src/zmtp/command.ts";
-import { messageOf, more } from "../../src/zmtp/frame.ts";
-import { greeting } from "../../src/zmtp/greeting.ts";
+import { messageOf } from "../../src/zmtp/frame.ts";
 import { bodyOf, type Make, makeOf, missing, names, Peer } from "../services/zeromq.ts";
-import { bytesOf, hello, joined } from "../zmtp/dialogue.ts";
+import { brokenHandshakes, bytesOf, hello, hostileFrames, joined } from "../zmtp/dialogue.ts";
 import { makeTempDir, type Node, startNode } from "./node.ts";
 import { arrived, readOutput } from "./output.ts";
 import { eventually, pause } from "./waiting.ts";
@@ -240,7 +239,8 @@ Deno.test("hostile ZMTP is closed and counted, others are undisturbed, memory st
   const before = residentBytes(node);
   for (let round = 0; round < 10; round++) {
     const attacks = [[pull, "PUSH"], [router, "DEALER"], [pub, "SUB"]].flatMap(([port, type]) =>
-      hostile(String(type)).map((bytes) => attack(Number(port), bytes))
+      [...brokenHandshakes(), ...hostileFrames().map((bytes) => joined(hello(String(type)), bytes))]
+        .map((bytes) => attack(Number(port), bytes))
     );
     await Promise.all([...attacks, attack(pub, endlessSubscriptions())]);
   }
@@ -252,23 +252,6 @@ Deno.test("hostile ZMTP is closed and counted, others are undisturbed, memory st
   const grown = residentBytes(node) - before;
   assert.ok(grown < 128 * 1024 * 1024, `${grown} bytes more`);
 });
-
-/** What nobody who knows ZMTP sends; each is to be answered by the end of the connection. */
-function hostile(type: string): Uint8Array[] {
-  const wrong = greeting();
-  wrong.set(bytesOf("CURVE"), 12);
-  return [
-    bytesOf("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
-    crypto.getRandomValues(new Uint8Array(1000)).fill(0, 0, 1),
-    wrong,
-    joined(greeting(), commandOf("READY", new Uint8Array(0))),
-    hello("PAIR"),
-    joined(hello(type), Uint8Array.of(0x78, 0, 0)),
-    joined(hello(type), Uint8Array.of(2, 0, 0, 0, 0, 0x80, 0, 0, 0)),
-    joined(hello(type), Uint8Array.of(3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)),
-    joined(hello(type), ...Array.from({ length: 1000 }, () => Uint8Array.of(more, 1, 0x78))),
-  ];
-}
 
 function endlessSubscriptions(): Uint8Array {
   return joined(

@@ -38,10 +38,11 @@ export async function startProxy(peerPort: number, port = 0): Promise<Proxy> {
 
 export class Proxy implements AsyncDisposable {
   readonly #server: Server;
-  readonly #peerPort: number;
   readonly #sockets = new Set<Socket>();
   readonly #timers = new Set<ReturnType<typeof setInterval>>();
   #fault: Fault = "none";
+  /** Where connections lead from now on. */
+  peerPort: number;
   /** How long everything takes on its way, there as well as back. */
   delayMs = 0;
   /** How often a side that had been answered spoke again: round trips that were waited for. */
@@ -50,7 +51,7 @@ export class Proxy implements AsyncDisposable {
   connections = 0;
 
   constructor(peerPort: number) {
-    this.#peerPort = peerPort;
+    this.peerPort = peerPort;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#take(socket));
   }
   listen(port: number): Promise<void> {
@@ -100,7 +101,7 @@ export class Proxy implements AsyncDisposable {
   }
 
   #connect(near: Socket): void {
-    const far = connect({ host: "127.0.0.1", port: this.#peerPort, allowHalfOpen: true });
+    const far = connect({ host: "127.0.0.1", port: this.peerPort, allowHalfOpen: true });
     this.#keep(far);
     if (this.delayMs > 0) return this.#delay(near, far);
     for (const [one, other] of [[near, far], [far, near]] as const) one.on("close", () => other.destroy());

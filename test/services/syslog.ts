@@ -61,6 +61,7 @@ export class Syslog implements AsyncDisposable {
       stdin: "null",
     }).spawn();
     for (const port of [this.ports.tcp, this.ports.tls]) await this.#listens(port);
+    await this.#takesDatagrams();
   }
   async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     const process = this.#process;
@@ -96,6 +97,17 @@ export class Syslog implements AsyncDisposable {
       }
     }
     throw new Error(`Cannot start ${this.server}: ${await Deno.readTextFile(`${this.#dir}/out`)}`);
+  }
+
+  /** Nobody answers there: the system knows whether the port is taken. */
+  async #takesDatagrams(): Promise<void> {
+    const port = `:${this.ports.udp.toString(16).toUpperCase().padStart(4, "0")} `;
+    for (let tries = 0; tries < 400; tries++) {
+      const taken = await Deno.readTextFile("/proc/net/udp").catch(() => port);
+      if (taken.includes(port)) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`Cannot start ${this.server} for datagrams: ${await Deno.readTextFile(`${this.#dir}/out`)}`);
   }
 
   async #rsyslog() {

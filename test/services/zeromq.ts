@@ -74,6 +74,12 @@ export class Peer implements AsyncDisposable {
     return this.lines;
   }
 
+  freeze(): void {
+    this.#process.kill("SIGSTOP");
+  }
+  thaw(): void {
+    this.#process.kill("SIGCONT");
+  }
   async kill(): Promise<void> {
     try {
       this.#process.kill("SIGKILL");

@@ -65,6 +65,8 @@ if kind in ("pull", "sub"):
         frames = socket.recv_multipart()
         if size >= 0:
             sys.stdout.buffer.write(frames[-1] + b"\n")
+            if not socket.poll(0):
+                sys.stdout.buffer.flush()
     sys.stdout.buffer.flush()
     socket.close()
 else:

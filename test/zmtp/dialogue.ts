@@ -1,5 +1,6 @@
 /** Bytes as peers send them, and a session with all that it says. */
 import { commandOf } from "../../src/zmtp/command.ts";
+import { more } from "../../src/zmtp/frame.ts";
 import { greeting } from "../../src/zmtp/greeting.ts";
 import type { Refusal } from "../../src/zmtp/refusal.ts";
 import { type FrameLimits, frameLimits, Session } from "../../src/zmtp/session.ts";
@@ -35,6 +36,29 @@ export function hello(type: string, minor = 1): Uint8Array {
   const bytes = greeting();
   bytes[11] = minor;
   return joined(bytes, ready(type));
+}
+
+/** How nobody begins who knows ZMTP; each is to be answered by the end of the connection. */
+export function brokenHandshakes(): Uint8Array[] {
+  const wrong = greeting();
+  wrong.set(bytesOf("CURVE"), 12);
+  return [
+    bytesOf("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    crypto.getRandomValues(new Uint8Array(1000)).fill(0, 0, 1),
+    wrong,
+    joined(greeting(), commandOf("READY", new Uint8Array(0))),
+    hello("PAIR"),
+  ];
+}
+
+/** The same of one who has shaken hands: unknown flags, frames larger than anything, parts without end. */
+export function hostileFrames(): Uint8Array[] {
+  return [
+    Uint8Array.of(0x78, 0, 0),
+    Uint8Array.of(2, 0, 0, 0, 0, 0x80, 0, 0, 0),
+    Uint8Array.of(3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+    joined(...Array.from({ length: 1000 }, () => Uint8Array.of(more, 1, 0x78))),
+  ];
 }
 
 /** A session and what it told. */
