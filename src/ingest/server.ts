@@ -129,7 +129,8 @@ class ConnectionServer {
    */
   makeRoom(): void {
     const open = [...this.#open].reverse();
-    const most = Math.max(connectionsLeast, open.length + this.#leaving - handlesKept);
+    const fewer = Math.min(open.length + this.#leaving - handlesKept, Math.floor(this.#most * 0.75));
+    const most = Math.max(connectionsLeast, fewer);
     if (most >= this.#most) return;
     this.#most = most;
     this.#options.report(
@@ -137,7 +138,7 @@ class ConnectionServer {
         "or lower http.connections_max",
     );
     const idle = open.filter((connection) => !connection.busy);
-    for (const connection of idle.slice(0, handlesKept)) connection.close();
+    for (const connection of idle.slice(0, Math.max(0, open.length - most))) connection.close();
   }
 
   async #turnAway(stream: ByteStream): Promise<void> {
