@@ -92,7 +92,7 @@ Deno.test("what a crowd brings in several turns of the loop is one commit; a tur
   assert.deepEqual(await inTurns(2, [96, 96], 5 << 20), [1, 2], "more than one commit waits for nobody");
 });
 
-Deno.test("P7 a commit waits for nine turns of a crowd at most", async () => {
+Deno.test("a commit waits for nine turns of a crowd at most", async () => {
   assert.deepEqual(await inTurns(96, Array(20).fill(96)), [9, 1]);
 });
 
