@@ -48,14 +48,14 @@ export function assertContextName(name: string): void {
 /** By name. */
 export function contextNames(terminal: Terminal): string[] {
   const dir = contextsDir(terminal);
-  const found = dir === undefined ? [] : ifThere(() => terminal.listDir(dir)) ?? [];
-  return found.filter((name) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*\.toml$/.test(name))
+  const found = dir === undefined ? [] : ifThere(dir, terminal.listDir) ?? [];
+  return found.filter((name) => /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}\.toml$/.test(name))
     .map((name) => name.slice(0, -suffix.length)).sort();
 }
 
 export function selectedContext(terminal: Terminal): string | undefined {
   const dir = contextsDir(terminal);
-  const name = dir && ifThere(() => terminal.readFile(selectedPath(dir)))?.trim();
+  const name = dir && ifThere(selectedPath(dir), terminal.readFile)?.trim();
   return name || undefined;
 }
 
@@ -64,7 +64,7 @@ export function contextSettings(terminal: Terminal, name: string): ContextSettin
   assertContextName(name);
   const dir = contextsDir(terminal);
   const path = dir && contextPath(dir, name);
-  const written = path && ifThere(() => terminal.readFile(path));
+  const written = path && ifThere(path, terminal.readFile);
   return written === undefined ? undefined : settingsIn(written, path!);
 }
 
@@ -147,12 +147,23 @@ function parsed(written: string, path: string): Record<string, unknown> {
   }
 }
 
-function ifThere<T>(read: () => T): T | undefined {
+function ifThere<T>(path: string, read: (path: string) => T): T | undefined {
   try {
-    return read();
+    return read(path);
   } catch (problem) {
-    if (["ENOENT", "ENOTDIR"].includes(codeOf(problem))) return undefined;
-    if (codeOf(problem) === "") throw problem;
-    throw new CommandError(exitCodes.permission, printable(`Cannot read the contexts: ${(problem as Error).message}`));
+    const code = codeOf(problem);
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (code === "") throw problem;
+    const exit = code === "EACCES" || code === "EPERM" ? exitCodes.permission : exitCodes.configuration;
+    const reason = unreadable[code] ?? `the system says ${code}`;
+    throw new CommandError(exit, printable(`Cannot read ${path}: ${reason}`), { cause: problem });
   }
 }
+
+const rights = "permission denied: look at its owner and rights";
+const unreadable: Readonly<Record<string, string>> = {
+  EACCES: rights,
+  EPERM: rights,
+  EISDIR: "it is a directory",
+  EIO: "the disk fails",
+};

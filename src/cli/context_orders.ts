@@ -31,21 +31,30 @@ function flagOf(key: string): string {
   return `--${key.replaceAll("_", "-")}`;
 }
 
+/** One that cannot be read hides none of the others. */
 export function listContexts(terminal: Terminal, { json }: { readonly json?: boolean }): ExitCode {
   const selected = selectedContext(terminal);
-  const all = contextNames(terminal).map((name) => ({
-    name,
-    selected: name === selected,
-    ...contextSettings(terminal, name),
-  }));
+  const names = contextNames(terminal);
+  let code: ExitCode = exitCodes.ok;
+  const all = names.flatMap((name) => {
+    try {
+      const settings = contextSettings(terminal, name);
+      return settings === undefined ? [] : [{ name, selected: name === selected, ...settings }];
+    } catch (problem) {
+      if (!(problem instanceof CommandError)) throw problem;
+      code = problem.code;
+      terminal.err(`${problem.message}; mend it, or forget it with sparkngin context rm ${name}\n`);
+      return [];
+    }
+  });
   if (json) terminal.out(`${printableJson(JSON.stringify(all))}\n`);
-  else if (all.length === 0) terminal.err("There are no contexts yet: sparkngin context add makes one.\n");
-  else {
+  else if (names.length === 0) terminal.err("There are no contexts yet: sparkngin context add makes one.\n");
+  else if (all.length > 0) {
     const rows = all.map((one) => [one.selected ? "*" : "", one.name, one.url ?? "-", one.send_url ?? "-"]);
     const lines = inColumns([["", "NAME", "URL", "SEND URL"], ...rows], 4);
     terminal.out(lines.map((line) => `${printable(line)}\n`).join(""));
   }
-  return exitCodes.ok;
+  return code;
 }
 
 export function addContext(terminal: Terminal, name: string, { given, replace, select }: AddRequest): ExitCode {

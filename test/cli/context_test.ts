@@ -4,7 +4,7 @@ import { contextKeys } from "../../src/cli/context_keys.ts";
 import { realWorld } from "../../src/os/deno.ts";
 import { fullStatus } from "../../src/observe/status.ts";
 import { someFacts } from "../observe/facts.ts";
-import { type Given, sparkngin } from "./terminal.ts";
+import { type Given, sparkngin, withCode } from "./terminal.ts";
 
 const dir = "/home/me/.config/sparkngin/contexts";
 const env = { HOME: "/home/me" };
@@ -99,6 +99,35 @@ Deno.test("M8.1 context ls shows them, with a star for the selected one", async 
   const [, prod] = JSON.parse((await sparkngin(["context", "ls", "--json"], { files, env })).out);
   assert.deepEqual([prod.name, prod.selected, prod.key_file], ["prod", false, "prod.key"]);
   assert.match((await sparkngin(["context", "ls"])).err, /^There are no contexts yet/);
+});
+
+Deno.test("M8.1 context ls shows the sound ones beside one that cannot be read, which it names with what to do", async () => {
+  const more = {
+    [`${dir}/bad.toml`]: "url = \u001b\n",
+    [`${dir}/dir.toml`]: withCode("EISDIR", "Is a directory (os error 21)"),
+  };
+  const given = { files: { ...files, ...more }, env };
+  const { code, out, err } = await sparkngin(["context", "ls"], given);
+  assert.deepEqual([code, out.split("\n").map((line) => line.slice(3, 7))], [78, ["NAME", "lab ", "prod", ""]]);
+  const [bad, directory, ...rest] = err.split("\n");
+  assert.match(
+    bad!,
+    /^Cannot read .*\/bad\.toml: line 1: .*; mend it, or forget it with sparkngin context rm bad$/,
+  );
+  assert.match(directory!, /^Cannot read .*\/dir\.toml: it is a directory; mend it, /);
+  assert.deepEqual(rest, [""]);
+  const json = await sparkngin(["context", "ls", "--json"], given);
+  assert.deepEqual([json.code, JSON.parse(json.out).map(({ name }: { name: string }) => name)], [78, ["lab", "prod"]]);
+  const alone = await sparkngin(["context", "ls"], { files: { [`${dir}/bad.toml`]: "url" }, env });
+  assert.deepEqual([alone.code, alone.out, alone.err.split("\n").length], [78, "", 2]);
+});
+
+Deno.test("M8.1 a context that may not be read is said so, without the system's own sentence", async () => {
+  const closed = { [`${dir}/lab.toml`]: withCode("EACCES", "Permission denied (os error 13)") };
+  assert.equal(
+    await asked(["status"], { files: { ...files, ...closed } }),
+    `77 Cannot read ${dir}/lab.toml: permission denied: look at its owner and rights\n`,
+  );
 });
 
 Deno.test("M8.2 completion offers the names of contexts, and asks the one named for its destinations", async () => {
