@@ -5,7 +5,7 @@ import { checked, type Fields, optional, type Options, text } from "../config/op
 export const contextKeys = {
   url: optional(checked(text("management address of the server"), assertAddress)),
   send_url: optional(checked(text("intake address of the server, with its root, for send and bench"), assertAddress)),
-  key_file: optional(text("file that holds the key to show")),
+  key_file: optional(text("file that holds the key to show; the one in SPARKNGIN_KEY goes to no context's server")),
   tls_ca: optional(text("certificate authority of the server, a PEM file")),
   tls_cert: optional(text("certificate to show to the server, a PEM file")),
   tls_key: optional(text("key of that certificate, a PEM file")),

@@ -8,7 +8,8 @@ import type { Terminal } from "./terminal.ts";
 
 const intakeUrlHelp =
   "intake address of the server, with its root (default: SPARKNGIN_SEND_URL, else SPARKNGIN_URL, else http://127.0.0.1:8080)";
-const keyFileHelp = "file that holds the key to show (default: that of the context, else the key in SPARKNGIN_KEY)";
+const keyFileHelp =
+  "file that holds the key to show (default: that of the context; without one, the key in SPARKNGIN_KEY)";
 
 export function addSend(program: Command, terminal: Terminal, outcome: Outcome): void {
   const command = program.command("send").description(

@@ -10,7 +10,7 @@ import { codeOf, isNoSpace, type World } from "../os/world.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable, printableJson } from "./printable.ts";
 import { Progress } from "./progress.ts";
-import { intakeUrl, whyNot } from "./server.ts";
+import { intakeUrl, keyToShow, sourceOfKey, whyNot } from "./server.ts";
 import { inBytes } from "./status.ts";
 import type { Terminal } from "./terminal.ts";
 import { cannotWrite, reasonNotToWrite } from "./unwritable.ts";
@@ -318,7 +318,7 @@ class Shipment {
     if (problem.reason === "not allowed") {
       return say(
         exitCodes.permission,
-        `Cannot send to ${origin}: ${problem.message}; the key is taken from SPARKNGIN_KEY or --key-file.`,
+        `Cannot send to ${origin}: ${problem.message}; ${this.#sourceOfKey()}.`,
       );
     }
     const advice = problem.reason === "not found"
@@ -328,6 +328,13 @@ class Shipment {
       ? "; --topic names it for all, and --format ndjson takes it from lines that are JSON objects"
       : "";
     return say(exitCodes.usage, `Cannot send to ${origin}: ${problem.message}${advice}${topic}.`);
+  }
+
+  #sourceOfKey(): string {
+    const { keyFile } = this.#request;
+    return keyFile === undefined
+      ? `${sourceOfKey(this.#terminal)}; --key-file names another`
+      : printable(`the key is that in ${keyFile}`);
   }
 
   #tell(code: ExitCode, spooled: number, why: string | undefined): void {
@@ -369,7 +376,7 @@ function queryOf(request: SendRequest): string {
 
 /** The key to show. Never an argument: arguments are seen by everybody on the machine. */
 export function keyOf(terminal: Terminal, keyFile: string | undefined): string | undefined {
-  if (keyFile === undefined) return terminal.context?.key ?? (terminal.env.SPARKNGIN_KEY?.trim() || undefined);
+  if (keyFile === undefined) return keyToShow(terminal);
   try {
     return terminal.readFile(keyFile).trim();
   } catch (problem) {

@@ -16,6 +16,24 @@ export function serverUrl(terminal: Terminal, named: string | undefined, path: s
   return pathOn(given, path, usualUrl);
 }
 
+/**
+ * The key to show where no file with one is named. That in the environment is for a server that was named by its address: a context's
+ * server gets the context's key, or none, for which context is selected is easily forgotten.
+ */
+export function keyToShow({ context, env }: Pick<Terminal, "context" | "env">): string | undefined {
+  const key = context === undefined ? env.SPARKNGIN_KEY : context.key;
+  return key?.trim() || undefined;
+}
+
+/** As the end of a sentence about a key that was refused: where it comes from. */
+export function sourceOfKey({ context }: Pick<Terminal, "context">): string {
+  if (context === undefined) return "the key is taken from SPARKNGIN_KEY";
+  const { name, key } = context;
+  return key === undefined
+    ? `the context "${name}" has no key_file, and SPARKNGIN_KEY goes to no context's server`
+    : `the key is that of the context "${name}"`;
+}
+
 /** Where messages go: the intake's address, which may have a root behind it, or the endpoint itself. */
 export function intakeUrl({ env, context }: Terminal, named: string | undefined): URL {
   const given = named ??
@@ -51,7 +69,7 @@ export async function ask(terminal: Terminal, url: URL, signal?: AbortSignal): P
   const answer = await reach(url, () => terminal.get(url, signal));
   if (answer.status === 200) return answer;
   const text = await readAll(answer);
-  if (answer.status === 401 || answer.status === 403) throw refusedKey(url, detailOf(text));
+  if (answer.status === 401 || answer.status === 403) throw refusedKey(terminal, url, detailOf(text));
   const reason = printable(text.slice(0, 200).trim());
   throw new CommandError(exitCodes.unreachable, `Cannot ask ${placeOf(url)}: it answered ${answer.status} ${reason}`);
 }
@@ -62,14 +80,14 @@ export async function tell(terminal: Terminal, url: URL, json: object, signal?: 
   const text = await readAll(answer);
   if (answer.status === 200) return text;
   const detail = detailOf(text);
-  if (answer.status === 401 || answer.status === 403) throw refusedKey(url, detail);
+  if (answer.status === 401 || answer.status === 403) throw refusedKey(terminal, url, detail);
   if (detail !== undefined && answer.status < 500) throw new CommandError(exitCodes.usage, printable(detail));
   const reason = printable((detail ?? text).slice(0, 200).trim());
   throw new CommandError(exitCodes.unreachable, `Cannot tell ${placeOf(url)}: it answered ${answer.status} ${reason}`);
 }
 
-function refusedKey(url: URL, detail = "it refused"): CommandError {
-  const sentence = `Cannot ask ${url.origin}: ${printable(detail)}; sparkngin takes the key from SPARKNGIN_KEY`;
+function refusedKey(terminal: Terminal, url: URL, detail = "it refused"): CommandError {
+  const sentence = `Cannot ask ${url.origin}: ${printable(detail)}; ${sourceOfKey(terminal)}`;
   return new CommandError(exitCodes.permission, sentence);
 }
 

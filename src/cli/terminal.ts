@@ -3,6 +3,7 @@ import { realWorld } from "../os/deno.ts";
 import { readOnly } from "../os/read_only.ts";
 import type { World } from "../os/world.ts";
 import type { Context } from "./context.ts";
+import { keyToShow } from "./server.ts";
 
 export interface Terminal {
   /** The server that was chosen by name: its key and its certificates are shown to whoever is asked. */
@@ -99,15 +100,15 @@ interface Asking {
 }
 
 /** Not by `fetch`: that one obeys HTTP_PROXY, and a proxy cannot reach our loopback. */
-async function ask(url: URL, { method, body, signal }: Asking, { context, env }: Terminal): Promise<Answer> {
+async function ask(url: URL, { method, body, signal }: Asking, terminal: Terminal): Promise<Answer> {
   const http = url.protocol === "https:" ? await import("node:https") : await import("node:http");
-  const key = context?.key ?? env.SPARKNGIN_KEY;
+  const key = keyToShow(terminal);
   const headers = {
     ...(body !== undefined && { "content-type": "application/json" }),
-    ...(key && { authorization: `Bearer ${key.trim()}` }),
+    ...(key && { authorization: `Bearer ${key}` }),
   };
   return await new Promise((resolve, reject) => {
-    const request = http.request(url, { method, headers, agent: false, signal, ...context?.tls }, (answer) => {
+    const request = http.request(url, { method, headers, agent: false, signal, ...terminal.context?.tls }, (answer) => {
       resolve({ status: answer.statusCode ?? 0, body: answer });
     });
     request.on("error", reject);

@@ -56,6 +56,42 @@ Deno.test("M6 send goes to the context's intake address, with its key", async ()
   ]);
 });
 
+Deno.test("M8.1 the key in the environment goes to no context's server, and a refusal says which key it was", async () => {
+  const shown: (string | undefined)[] = [];
+  const take = (_: URL, { headers }: { headers: Readonly<Record<string, string>> }) => {
+    shown.push(headers.authorization);
+    return { status: 401, headers: {}, text: JSON.stringify({ detail: "Show a key" }) };
+  };
+  const lab = { [`${dir}/lab.toml`]: 'url = "http://lab:8081/"\nsend_url = "http://lab"\n', "my.key": "sng_mine\n" };
+  const given = {
+    files: { ...files, ...lab },
+    world: realWorld(),
+    take,
+    answers: { "/status": { status: 401, body: JSON.stringify({ detail: "Show a key" }) } },
+    env: { ...env, SPARKNGIN_KEY: "sng_other" },
+  };
+  const ways: [args: string[], shown: string | undefined, said: string][] = [
+    [
+      [],
+      undefined,
+      'the context "lab" has no key_file, and SPARKNGIN_KEY goes to no context\'s server; --key-file names ',
+    ],
+    [["--context", "lab"], undefined, 'the context "lab" has no key_file'],
+    [["--context", "prod"], "Bearer sng_prod", 'the key is that of the context "prod"; --key-file names another.'],
+    [["--key-file", "my.key"], "Bearer sng_mine", "the key is that in my.key."],
+    [["--url", "http://a"], "Bearer sng_other", "the key is taken from SPARKNGIN_KEY; --key-file names another."],
+  ];
+  for (const [args, key, said] of ways) {
+    const { err } = await sparkngin(["send", "--topic", "t", ...args], { ...given, stdin: ["a\n"] });
+    assert.deepEqual([shown.splice(0), err.includes(said)], [[key], true], err);
+  }
+  assert.equal(
+    await asked(["status"], given),
+    '77 Cannot ask http://lab:8081: Show a key; the context "lab" has no key_file, ' +
+      "and SPARKNGIN_KEY goes to no context's server\n",
+  );
+});
+
 Deno.test("M8.1 a context that is not there, or is damaged, is said with what to do", async () => {
   const cases: [args: string[], more: Record<string, string>, said: RegExp][] = [
     [

@@ -123,7 +123,7 @@ Deno.test("M1.10 commands that a server refuses for want of a key say where they
     assert.equal(code, exitCodes.permission);
     assert.equal(
       err,
-      "Cannot ask http://127.0.0.1:8081: Requests need a key here; sparkngin takes the key from SPARKNGIN_KEY\n",
+      "Cannot ask http://127.0.0.1:8081: Requests need a key here; the key is taken from SPARKNGIN_KEY\n",
     );
   }
 });

@@ -163,7 +163,7 @@ Deno.test("what nobody would take says what to look at", async () => {
     [
       posted(401, { detail: "Show a key" }),
       exitCodes.permission,
-      "Show a key; the key is taken from SPARKNGIN_KEY or --key-file.",
+      "Show a key; the key is taken from SPARKNGIN_KEY; --key-file names another.",
     ],
     [
       posted(404),

@@ -42,7 +42,7 @@ Deno.test("M1.10: a key is good, and no longer good, within a second on a runnin
   }
 });
 
-Deno.test("M1.10: management asks for keys too, and commands take theirs from SPARKNGIN_KEY", async () => {
+Deno.test("M1.10: management asks for keys too, and commands take theirs from SPARKNGIN_KEY or the context", async () => {
   await using node = await startNode({ config });
   const url = ["--url", `http://${node.management}`];
   const reader = await make(node.dir, "--scope", "read");
@@ -53,6 +53,19 @@ Deno.test("M1.10: management asks for keys too, and commands take theirs from SP
   const asked = (command: string[], key: string) => runCommand([...command, ...url], { env: { SPARKNGIN_KEY: key } });
   await eventually("a key that is known", async () => (await asked(["status"], admin.key)).code === 0);
   assert.equal((await asked(["status"], reader.key)).code, 0);
+  const env = { HOME: node.dir, XDG_CONFIG_HOME: "", SPARKNGIN_KEY: admin.key };
+  assert.equal((await runCommand(["context", "add", "here", ...url, "--select"], { env })).code, 0);
+  const withoutKey = await runCommand(["status"], { env });
+  assert.deepEqual(
+    [withoutKey.code, withoutKey.stderr.includes('"here" has no key_file')],
+    [77, true],
+    withoutKey.stderr,
+  );
+  await Deno.writeTextFile(`${node.dir}/read.key`, `${reader.key}\n`);
+  const withKey = ["context", "add", "here", ...url, "--key-file", `${node.dir}/read.key`, "--replace"];
+  assert.equal((await runCommand(withKey, { env })).code, 0);
+  assert.equal((await runCommand(["status"], { env })).code, 0);
+  assert.equal((await runCommand(["destination", "pause", "out"], { env })).code, 77);
   assert.equal((await asked(["destination", "pause", "out"], reader.key)).code, 77);
   assert.equal((await asked(["destination", "pause", "out"], admin.key)).code, 0);
   const livez = await fetch(`http://${node.management}/livez`);
