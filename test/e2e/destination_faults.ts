@@ -147,6 +147,9 @@ async function examine({ host, peer, ways, sender }: Run): Promise<Map<Cell, Out
   const onAll: Span[] = [];
   for (const cell of cells.filter(({ late }) => late !== undefined)) {
     const from = sender.sent;
+    // What another fault has left would count as this one's.
+    await judge(cell, onAll);
+    if (outcomes.get(cell) instanceof Error) continue;
     const before = countOf(await peer.arrived(cell), from);
     const scene = { cell, way: ways.get(cell)!, peer, host, sender };
     await cell.late!(scene).catch((problem) => problems.set(cell, asError(problem)));

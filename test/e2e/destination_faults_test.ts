@@ -8,7 +8,7 @@ import { datagrams, datagramsPerStep } from "./fault_datagrams.ts";
 import { files } from "./fault_files.ts";
 import * as peers from "./fault_peers.ts";
 import { pushes } from "./fault_pushes.ts";
-import { type Cell, certificate, expiring, killed, nameGone, network } from "./ways.ts";
+import { type Cell, certificate, expiring, killed, nameGone, network, onNode } from "./ways.ts";
 
 const java = missingJava();
 const needsJava = java === undefined ? "" : ` (needs ${java})`;
@@ -49,7 +49,7 @@ const networked = ([
   { name: "syslog over TCP", lacks: needsRsyslog, ...peers.syslog("tcp"), common: unanswered },
   { name: "syslog over TLS", lacks: needsRsyslog, ...peers.syslog("tls"), common: [...tcp, ...onCertificates] },
   { name: "Kafka", lacks: missingKafka(), ...peers.kafka(), common: http },
-] as const).map(({ common, cells, ...row }): Row => ({ ...row, cells: [...common, ...cells, killed] }));
+] as const).map(({ common, cells, ...row }): Row => ({ ...row, cells: [...common, ...cells, killed, ...onNode] }));
 const rows: readonly Row[] = [
   ...networked,
   { name: "syslog over UDP", lacks: needsRsyslog, perStep: datagramsPerStep, ...datagrams() },
