@@ -22,7 +22,7 @@ import { Ledger, readLedger } from "./ledger.ts";
 import type { Packing } from "./member.ts";
 import { openName, type Template } from "./path.ts";
 import { namesBelow } from "./retention.ts";
-import { ledgerName, type LedgerState } from "./wire.ts";
+import { ledgerName, type LedgerState, lockName } from "./wire.ts";
 
 /** How our files are called, and what is in them. */
 export interface Names {
@@ -31,8 +31,11 @@ export interface Names {
   readonly packing: Packing;
 }
 
-/** Locks end with the process, so a directory stays ours when the adaptor is closed and opened again. */
-const ours = new WeakMap<World, Set<string>>();
+/**
+ * What we wrote into the locks of our directories: locks end with the process, so a directory stays ours when the adaptor is closed
+ * and opened again.
+ */
+const ours = new WeakMap<World, Map<string, string>>();
 
 export function openLedger(dir: string, place: Place, names: Names): Ledger {
   const { files } = place.world;
@@ -69,14 +72,19 @@ function beginning(place: Place, found: LedgerState | string): LedgerState {
 }
 
 function own(dir: string, { world, destination }: Place): void {
-  const mine = ours.get(world) ?? new Set();
+  const { files } = world;
+  const mine = ours.get(world) ?? new Map<string, string>();
   ours.set(world, mine);
-  if (mine.has(dir)) return;
-  const lock = world.files.lock(join(dir, `${ledgerName}.lock`), destination);
-  if (!lock.held) {
-    throw new Error(`Cannot write files in "${dir}": another process does (destination "${lock.holder}")`);
-  }
-  mine.add(dir);
+  const path = join(dir, lockName);
+  const written = mine.get(dir);
+  // The directory may have been removed since, and what is there now may be another's.
+  if (written !== undefined && files.exists(path) && files.holder(path) === written) return;
+  // As often as a lock is made anew, it is told from the one before.
+  const run = Math.floor(world.random() * 2 ** 32).toString(16).padStart(8, "0");
+  const holder = `destination "${destination}", run ${run}`;
+  const lock = files.lock(path, holder);
+  if (!lock.held) throw new Error(`Cannot write files in "${dir}": another process does (${lock.holder})`);
+  mine.set(dir, holder);
 }
 
 function assertOwner(dir: string, found: LedgerState, { destination }: Place): void {

@@ -15,7 +15,7 @@ import type { Packing } from "./member.ts";
 import { Handles, Part } from "./part.ts";
 import { dirsOf, hourMs, hourOf, nameOf, openName, type Template } from "./path.ts";
 import { type Limits, Retention } from "./retention.ts";
-import { ledgerName } from "./wire.ts";
+import { ledgerName, lockName } from "./wire.ts";
 
 const handlesMax = 64;
 /** Files unfinished at once; beyond that the least recently used is finished early. */
@@ -169,10 +169,10 @@ export class Output implements Adaptor {
     file.sync();
   }
 
-  /** What is written to a file whose name is gone, with its directory perhaps, nobody will ever read. */
+  /** What is written to a file whose name is gone, with its directory perhaps, nobody will ever read; without the lock others may. */
   #assertThere(parts: Iterable<Part>): void {
     const { dir } = this.#settings;
-    for (const name of [ledgerName, ...[...parts].map((part) => openName(part.name))]) {
+    for (const name of [ledgerName, lockName, ...[...parts].map((part) => openName(part.name))]) {
       const path = join(dir, name);
       if (this.#place.world.files.exists(path)) continue;
       throw new Error(`Cannot write files in "${dir}": "${path}" is gone; it is begun anew`);

@@ -11,6 +11,8 @@
 import { crc32 } from "node:zlib";
 
 export const ledgerName = ".sparkngin";
+/** Locked by the process whose files these are. */
+export const lockName = `${ledgerName}.lock`;
 const version = 1;
 
 /** What became true in one step. Lengths are of the files as they are called when finished. */

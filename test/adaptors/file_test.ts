@@ -4,11 +4,12 @@ import file from "../../adaptors/file/mod.ts";
 import { compressions } from "../../src/message/compression.ts";
 import { safePart, Template } from "../../adaptors/file/path.ts";
 import { excess, type Finished } from "../../adaptors/file/retention.ts";
-import { decodeLedger, encodeState, encodeStep, ledgerName } from "../../adaptors/file/wire.ts";
+import { decodeLedger, encodeState, encodeStep, ledgerName, lockName } from "../../adaptors/file/wire.ts";
 import { defaults } from "../../src/config/options.ts";
 import type { Adaptor, Delivery } from "../../src/deliver/adaptor.ts";
 import type { Position } from "../../src/log/mod.ts";
 import type { Message } from "../../src/message/message.ts";
+import { realWorld } from "../../src/os/deno.ts";
 import type { World } from "../../src/os/world.ts";
 import { chance, pick } from "../sim/chance.ts";
 import { SimWorld } from "../sim/world.ts";
@@ -238,6 +239,45 @@ Deno.test("a directory belongs to one destination and one process", async () => 
   await (await open(world)).close();
   await assert.rejects(() => open(world, { destination: "other" }), /belongs to destination "file".*a dir of its own/);
   await assert.rejects(() => open(world.boot(), {}), /another process does/);
+});
+
+Deno.test("P2 a directory that was removed and made again is locked again, and not taken from who has locked it since", async () => {
+  for (const removed of [() => true, (path: string) => path.endsWith(lockName)]) {
+    const world = new SimWorld(1);
+    const adaptor = await open(world);
+    await adaptor.send(lines(0, 1), never());
+    const remove = () => world.filesUnder(dir).filter(removed).forEach((path) => world.files.remove(path));
+    remove();
+    await assert.rejects(adaptor.send(lines(1, 1), never()), /is gone; it is begun anew/);
+    await adaptor.close();
+    const again = await open(world, { position: 1 });
+    await assert.rejects(() => open(world.boot()), /another process does \(destination "file", run [0-9a-f]{8}\)$/);
+    await again.send(lines(1, 1), never());
+    await again.close();
+    remove();
+    await open(world.boot());
+    await assert.rejects(() => open(world, { position: 2 }), /another process does/);
+  }
+});
+
+Deno.test("P2 on a real disk, too, a lock that was removed is taken again", async () => {
+  const home = await Deno.makeTempDir();
+  try {
+    const world = realWorld();
+    const options = { dir: `${home}/out` };
+    const adaptor = await open(world, { options });
+    await adaptor.send(lines(0, 1), never());
+    await Deno.remove(options.dir, { recursive: true });
+    await assert.rejects(adaptor.send(lines(1, 1), never()));
+    await adaptor.close();
+    const again = await open(world, { options, position: 1 });
+    await again.send(lines(1, 1), never());
+    await again.close();
+    await (await open(world, { options, position: 2 })).close();
+    await assert.rejects(() => open(realWorld(), { options }), /another process does/);
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
 });
 
 Deno.test("P19 a ledger of a newer version is refused, untouched", async () => {

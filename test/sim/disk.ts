@@ -65,6 +65,8 @@ export class Disk {
     const [dir, name] = this.#place(path);
     this.#journal.drop(dir, name);
     if (node instanceof Inode) this.release(node);
+    // A lock is the file's, not the name's: who makes such a file again can lock that one.
+    this.#locks.delete(parts(path).join("/"));
   }
   syncDir(path: string): void {
     this.#journal.sync(this.directory(path));
