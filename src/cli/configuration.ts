@@ -4,6 +4,7 @@ import type { Config } from "../config/keys.ts";
 import type { Fields } from "../config/options.ts";
 import type { ConfigFile } from "../config/document.ts";
 import { emptied } from "../config/emptied.ts";
+import { vanished } from "../config/vanished.ts";
 import { type ConfigSources, kindsIn, type Origins, readConfig } from "../config/read.ts";
 import type { AdaptorKind } from "../deliver/adaptor.ts";
 import { codeOf } from "../os/world.ts";
@@ -24,6 +25,8 @@ export interface Configuration {
   readonly path: string | undefined;
   /** The file and what lies beside it. */
   readonly files: readonly ConfigFile[];
+  /** The directory beside the file; nothing when there is none. */
+  readonly dir: string | undefined;
   /** The options of the kinds in use. */
   readonly kinds: Readonly<Record<string, Fields>>;
 }
@@ -31,15 +34,19 @@ export interface Configuration {
 /** Throws a `CommandError` that names every problem. */
 export async function loadConfiguration(terminal: Terminal, request: ConfigurationRequest): Promise<Configuration> {
   const file = findFile(terminal, request.path);
-  const files = file === undefined ? [] : [file, ...filesBeside(terminal, file)];
+  const beside = file === undefined ? undefined : filesBeside(terminal, file);
+  const files = file === undefined ? [] : [file, ...beside?.files ?? []];
   const { kinds, isBestEffort, problemOf } = await loadKinds(kindsIn(files));
   const { env, readFile } = terminal;
   const reading = readConfig({ files, env, readFile, flags: request.flags, kinds, isBestEffort, problemOf });
   if ("problems" in reading) throw new CommandError(exitCodes.configuration, reading.problems);
-  return { ...reading, path: file?.name, files, kinds };
+  return { ...reading, path: file?.name, files, dir: beside?.dir, kinds };
 }
 
-/** Reads the configuration again, from where it was found `first`. It throws as `loadConfiguration`, also when a file has become empty. */
+/**
+ * Reads the configuration again, from where it was found `first`. It throws as `loadConfiguration`, also when a file has become
+ * empty, or the directory beside it has gone with destinations.
+ */
 export function readingAgain(
   terminal: Terminal,
   request: ConfigurationRequest,
@@ -48,11 +55,17 @@ export function readingAgain(
   let last = first;
   return async () => {
     const next = await loadConfiguration(terminal, last.path === undefined ? request : { ...request, path: last.path });
-    const problems = emptied(next.files, last.files);
+    const gone = goneWith(last, next);
+    const problems = [...emptied(next.files, last.files), ...gone === undefined ? [] : [gone]];
     if (problems.length > 0) throw new CommandError(exitCodes.configuration, problems);
     last = next;
     return next.config;
   };
+}
+
+function goneWith({ dir, files: before }: Configuration, next: Configuration): string | undefined {
+  if (dir === undefined || next.dir !== undefined) return undefined;
+  return vanished({ dir, before: before.slice(1), files: next.files });
 }
 
 /** Where a file is looked for when nobody names one. */
@@ -67,17 +80,17 @@ function findFile(terminal: Terminal, named: string | undefined): ConfigFile | u
 }
 
 /** What stands in `conf.d/` beside the file, in the order of names: who installs something adds a file instead of changing one. */
-function filesBeside(terminal: Terminal, { name }: ConfigFile): ConfigFile[] {
+function filesBeside(terminal: Terminal, { name }: ConfigFile): { dir: string; files: ConfigFile[] } | undefined {
   const dir = `${name.includes("/") ? name.slice(0, name.lastIndexOf("/") + 1) : ""}conf.d`;
-  return listIfThere(terminal, dir).filter((one) => /^[^.].*\.toml$/.test(one)).sort()
-    .map((one) => readNamed(terminal, `${dir}/${one}`));
+  const names = listIfThere(terminal, dir)?.filter((one) => /^[^.].*\.toml$/.test(one)).sort();
+  return names && { dir, files: names.map((one) => readNamed(terminal, `${dir}/${one}`)) };
 }
 
-function listIfThere(terminal: Terminal, dir: string): readonly string[] {
+function listIfThere(terminal: Terminal, dir: string): readonly string[] | undefined {
   try {
     return terminal.listDir(dir);
   } catch (problem) {
-    if (["ENOENT", "ENOTDIR"].includes(codeOf(problem))) return [];
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(problem))) return undefined;
     throw cannotRead(dir, problem);
   }
 }

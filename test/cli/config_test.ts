@@ -20,7 +20,7 @@ function rendered(file: string, env: Record<string, string> = {}): string {
     readFile: () => "",
   });
   if ("problems" in reading) assert.fail(reading.problems.join("\n"));
-  return renderConfig({ ...reading, path: "sparkngin.toml", files: [], kinds });
+  return renderConfig({ ...reading, path: "sparkngin.toml", files: [], dir: undefined, kinds });
 }
 
 Deno.test("M8.1 config prints every value with its origin", async () => {

@@ -33,6 +33,28 @@ Deno.test("M8.1 a file that has become empty is no configuration until it is who
   assert.deepEqual(await names(), ["out", "pub"]);
 });
 
+Deno.test("M8.1 a directory that is gone takes no destination away, until an empty one is there", async () => {
+  const files: Record<string, string> = { "./sparkngin.toml": destination("a"), "conf.d/b.toml": destination("b") };
+  const names = await reading(files);
+  assert.deepEqual(await names(), ["a", "b"]);
+  delete files["conf.d/b.toml"];
+  for (let i = 0; i < 2; i++) {
+    await assert.rejects(
+      names(),
+      refused(/^Cannot read conf\.d: the directory is gone, and with it "b", .*mkdir conf\.d/),
+    );
+  }
+  files["conf.d/README"] = "nothing here";
+  assert.deepEqual(await names(), ["a"]);
+  delete files["conf.d/README"];
+  assert.deepEqual(await names(), ["a"]);
+  files["conf.d/b.toml"] = destination("b");
+  assert.deepEqual(await names(), ["a", "b"]);
+  delete files["conf.d/b.toml"];
+  files["./sparkngin.toml"] += destination("b");
+  assert.deepEqual(await names(), ["a", "b"]);
+});
+
 Deno.test("M8.1 who began without a word may go on so", async () => {
   const files: Record<string, string> = { "./sparkngin.toml": "# all as by default\n" };
   const names = await reading(files);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Driver } from "../crash/driver.ts";
 import { examine } from "../crash/oracle.ts";
 import { Connection, getRequest } from "./connection.ts";
-import { type Node, runCommand, startNode } from "./node.ts";
+import { makeTempDir, type Node, runCommand, startNode } from "./node.ts";
 import { arrived, readOutput } from "./output.ts";
 import { eventually } from "./waiting.ts";
 
@@ -144,6 +144,20 @@ Deno.test("M8.1 a file that is empty when it is read again takes no destination 
   await arrived(`${node.dir}/first`, "t");
   await arrived(`${node.dir}/second`, "t");
   await write(node, files("first"));
+  assert.equal((await reload(node)).stdout, "removed: second\n");
+});
+
+Deno.test("M8.1 a conf.d that is gone when it is read again takes no destination away, an empty one does", async () => {
+  await using dir = await makeTempDir();
+  await Deno.mkdir(`${dir.path}/conf.d`);
+  await Deno.writeTextFile(`${dir.path}/conf.d/more.toml`, files("second"));
+  await using node = await startNode({ dir: dir.path, config: files("first") });
+  await Deno.rename(`${dir.path}/conf.d`, `${dir.path}/aside`);
+  const { code, stderr } = await reload(node);
+  assert.equal(code, 78);
+  assert.match(stderr, /kept as it was[\s\S]*conf\.d: the directory is gone, and with it "second"/);
+  assert.deepEqual((await status(node)).destinations.map(({ name }) => name), ["first", "second"]);
+  await Deno.mkdir(`${dir.path}/conf.d`);
   assert.equal((await reload(node)).stdout, "removed: second\n");
 });
 
