@@ -22,6 +22,8 @@ export interface DeliveryRound {
   /** When the load stopped: messages that were not delivered yet, and how long that took. */
   readonly lag: number;
   readonly lagMs: number;
+  readonly messages: number;
+  readonly cpuSeconds: number;
   readonly cpuPerMillion: number;
 }
 
@@ -49,13 +51,16 @@ export async function deliveryRound(
   if (after.taken - before.taken !== messages) {
     throw new Error(`Of ${messages} messages the destination took ${after.taken - before.taken}`);
   }
+  const cpuSeconds = server.child.cpuSeconds() - cpuBefore;
   return {
     perSecond: messages / (ended - begin) * 1000,
     intakePerSecond: seen.requests * messagesPerRequest / seen.seconds,
     p99: seen.p99_ms,
     lag,
     lagMs: ended - stopped,
-    cpuPerMillion: (server.child.cpuSeconds() - cpuBefore) / messages * 1e6,
+    messages,
+    cpuSeconds,
+    cpuPerMillion: cpuSeconds / messages * 1e6,
   };
 }
 

@@ -42,7 +42,7 @@ export const endToEnd: readonly Case[] = [
   {
     name: "kafka-end-to-end",
     summary:
-      "the same until a Kafka broker on the other core has acknowledged all; beside kcat, who sends the lines of a file",
+      "the same until a Kafka broker on the other core has acknowledged all; beside the bare client of the same library, and kcat, who sends the lines of a file",
     runtimes: "each",
     run: async (bench) => [await toKafka(bench)],
   },
@@ -61,8 +61,13 @@ interface Way {
   readonly config: string;
   /** Throws when not all that was accepted is there. */
   readonly check: (accepted: number) => Promise<void>;
-  /** Messages a second that another brings there. */
-  readonly reference?: { readonly name: string; readonly perSecond: () => Promise<number> };
+  readonly references?: readonly Reference[];
+}
+
+interface Reference {
+  readonly name: string;
+  /** Messages a second that it brings there. */
+  perSecond(): Promise<number>;
 }
 
 async function toKafka(bench: Bench): Promise<Result> {
@@ -76,7 +81,10 @@ async function toKafka(bench: Bench): Promise<Result> {
       const count = await endOf(broker, topic);
       if (count !== accepted) throw new Error(`${accepted} messages were accepted, but the topic holds ${count}`);
     },
-    reference: { name: "kcat", perSecond: () => kcatPerSecond(broker, bench) },
+    references: [
+      { name: "the bare client", perSecond: () => clientPerSecond(broker, bench) },
+      { name: "kcat", perSecond: () => kcatPerSecond(broker, bench) },
+    ],
   });
 }
 
@@ -101,49 +109,62 @@ async function toElastic(bench: Bench): Promise<Result> {
   }
 }
 
-async function measure(bench: Bench, { name, config, check, reference }: Way): Promise<Result> {
+async function measure(bench: Bench, { name, config, check, references = [] }: Way): Promise<Result> {
   const { dir, runtime, machine, options, note } = bench;
   const load = await prepareLoad(dir);
   await using server = await Server.start(runtime, { dir, config, core: machine.pins.server });
   try {
     await deliveryRound(server, load, { bench, seconds: Math.min(warmUpSeconds, options.seconds) });
     const rounds: DeliveryRound[] = [];
-    const others: number[] = [];
+    const others = new Map<string, number[]>(references.map((one) => [one.name, []]));
     for (let number = 0; number < options.rounds; number++) {
       const round = await deliveryRound(server, load, { bench, seconds: options.seconds });
       note(`${name} round ${number + 1}: ${shown(round.perSecond)}/s, lag ${shown(round.lag)}`);
       rounds.push(round);
-      if (reference) others.push(await reference.perSecond());
+      for (const one of references) others.get(one.name)!.push(await one.perSecond());
     }
     await check(await server.accepted());
-    const beside = reference && { name: reference.name, ...besideOf(rounds, others) };
+    const beside = [...others].map(([name, perSecond]) => besideOf(name, rounds, perSecond));
     return resultOf(rounds, beside, options.seconds);
   } catch (problem) {
     throw server.explained(problem);
   }
 }
 
-function besideOf(rounds: readonly DeliveryRound[], others: readonly number[]) {
-  return { messages_per_s: spreadOf(others), ...ratioOf(rounds.map(({ perSecond }) => perSecond), others) };
+function besideOf(name: string, rounds: readonly DeliveryRound[], others: readonly number[]) {
+  return { name, messages_per_s: spreadOf(others), ...ratioOf(rounds.map(({ perSecond }) => perSecond), others) };
 }
 
 function resultOf(
   rounds: readonly DeliveryRound[],
-  beside: ReturnType<typeof besideOf> & { readonly name: string } | undefined,
+  beside: readonly ReturnType<typeof besideOf>[],
   seconds: number,
 ): Result {
   const figures = deliveryFigures(rounds, seconds);
   return {
-    figures: { ...figures, ...(beside && { references: [beside] }) },
+    figures: { ...figures, ...(beside.length > 0 && { references: beside }) },
     row: {
       result: shownDelivery(figures),
       cpu: `${figures.cpu_s_per_million}`,
-      ...(beside && { beside: `${beside.ratio} × ${beside.name}` }),
+      ...(beside.length > 0 && { beside: beside.map(({ name, ratio }) => `${ratio} × ${name}`).join(", ") }),
     },
   };
 }
 
 const kcatLines = 5000 * messagesPerRequest;
+
+/** By the library that the destination's connections are of, with as much at once as the destination sends. */
+async function clientPerSecond(broker: Broker, { machine }: Bench): Promise<number> {
+  const { server: core } = machine.pins;
+  const args = ["run", "--quiet", "-A", `${import.meta.dirname}/kafka_client.ts`, broker.addresses[0]!, "beside"];
+  const { code, stdout, stderr } = await runToEnd({
+    command: Deno.execPath(),
+    args,
+    ...(core !== undefined && { core }),
+  });
+  if (code !== 0) throw new Error(`The bare client ended with ${code}: ${stderr}`);
+  return Number(stdout);
+}
 
 /** By librdkafka, which has nothing to keep and nobody to answer. */
 async function kcatPerSecond(broker: Broker, { dir, machine }: Bench): Promise<number> {

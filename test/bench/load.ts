@@ -7,6 +7,8 @@ export interface Load {
   /** Path and query. */
   readonly path: string;
   readonly connections: number;
+  /** Over TLS, whatever the certificate is. */
+  readonly isSecure?: boolean;
   /** Without one, GETs are sent. */
   readonly body?: { readonly file: string; readonly type: string; readonly encoding?: string };
 }
@@ -38,9 +40,10 @@ const patience = "60s";
 export async function sendLoad(address: string, load: Load, { seconds, core }: Timing): Promise<Seen> {
   const command = await findCommand("wrk");
   if (command === undefined) throw new Skipped("needs wrk");
-  const { path, connections, body } = load;
+  const { path, connections, isSecure, body } = load;
+  const url = `${isSecure ? "https" : "http"}://${address}${path}`;
   const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", patience, "-s", script];
-  args.push(`http://${address}${path}`, ...(body ? ["--", body.file, body.type, body.encoding ?? ""] : []));
+  args.push(url, ...(body ? ["--", body.file, body.type, body.encoding ?? ""] : []));
   const { code, stdout, stderr } = await runToEnd({ command, args, ...(core !== undefined && { core }) });
   const line = stdout.split("\n").findLast((line) => line.startsWith("{"));
   if (code !== 0 || line === undefined) throw new Error(`wrk ended with ${code}: ${stderr}${stdout}`);

@@ -20,6 +20,7 @@ import { findRuntime, root } from "./server.ts";
 import { Sheet } from "./sheet.ts";
 import { slowBodies } from "./slow_bodies.ts";
 import { throughputCases } from "./throughput.ts";
+import { twoIntakes } from "./two_intakes.ts";
 import { zeromq } from "./zeromq.ts";
 
 const cases: readonly Case[] = [
@@ -36,6 +37,7 @@ const cases: readonly Case[] = [
   startLarge,
   idleMemory,
   inside,
+  twoIntakes,
 ];
 
 Deno.exit(await main(Deno.args));
