@@ -160,7 +160,10 @@ export function managementApp(parts: ManagementParts, stop: AbortSignal): Hono {
   });
   if (parts.keys) askForKeys(app, parts.keys);
   app.get("/", (context) => context.text(contents));
-  app.get("/status", (context) => context.json(parts.status()));
+  app.get("/status", (context) => {
+    const stray = strayParameter(context.req.url, []);
+    return stray === undefined ? context.json(parts.status()) : unfit(stray);
+  });
   app.get("/metrics", (context) => context.body(parts.metrics(), 200, { "Content-Type": metricsType }));
   app.get("/livez", (context) => context.text("ok\n"));
   app.get("/readyz", (context) => {
@@ -213,6 +216,9 @@ function routeTail(app: Hono, parts: ManagementParts, stop: AbortSignal): void {
   const { tail, clock, tailLimits: limits = tailLimits } = parts;
   let open = 0;
   app.get("/tail", (context) => {
+    // A word that was misspelt would show everybody's messages.
+    const stray = strayParameter(context.req.url, filterNames);
+    if (stray !== undefined) return unfit(stray);
     const form = context.req.header("accept")?.includes(tailTypes.events) ? "events" : "lines";
     const headers = { "Content-Type": tailTypes[form], "Vary": "Accept" };
     // Nobody would read, and so nobody would ever end, the tail behind the answer to a HEAD.

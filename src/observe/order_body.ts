@@ -30,7 +30,9 @@ export function queryOf(url: string, order: string): Unfit | undefined {
 /** Of a question: the parameters of its query that it knows. */
 export function strayParameter(url: string, known: readonly string[]): Unfit | undefined {
   const stray = [...new URL(url).searchParams.keys()].find((name) => !known.includes(name));
-  return stray === undefined ? undefined : { why: `Unknown parameter ${shown(stray)}; ${suggestion(stray, known)}` };
+  if (stray === undefined) return undefined;
+  const instead = known.length === 0 ? "expected none" : suggestion(stray, known);
+  return { why: `Unknown parameter ${shown(stray)}; ${instead}` };
 }
 
 export function isUnfit(one: object): one is Unfit {

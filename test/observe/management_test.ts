@@ -69,8 +69,25 @@ Deno.test("M1.11 /tail gives what comes in, a line each, of the topics asked for
   const answer = await ask("/tail?topic=web.*", { tail });
   assert.equal(answer.headers.get("content-type"), "application/x-ndjson");
   assert.equal(await answer.text(), '{"id":"1"}\n');
-  await (await ask("/tail?level=error&env=&type=a,b&other=x", { tail })).text();
+  await (await ask("/tail?level=error&env=&type=a,b", { tail })).text();
   assert.deepEqual(filters, [{ topic: "web.*" }, { level: "error", type: "a,b" }]);
+});
+
+Deno.test("M1.11 a parameter that /tail or /status does not know is a 400 that names the nearest", async () => {
+  const cases = {
+    "/tail?topics=web.*": 'Unknown parameter "topics"; did you mean "topic"?',
+    "/tail?topic=a&other=x": 'Unknown parameter "other"; known are "topic", "env", "level", "type"',
+    "/tail?%1b%0d%0a=x": 'Unknown parameter "\\u001b\\r\\n"; known are "topic", "env", "level", "type"',
+    "/status?destination=out": 'Unknown parameter "destination"; expected none',
+  };
+  for (const [path, detail] of Object.entries(cases)) {
+    for (const method of ["GET", "HEAD"]) {
+      const answer = await ask(path, { tail: () => assert.fail("no tail is opened") }, { method });
+      assert.equal(answer.status, 400, path);
+      assert.equal(answer.headers.get("content-type"), "application/problem+json");
+      if (method === "GET") assert.deepEqual((await answer.json()).detail, detail);
+    }
+  }
 });
 
 Deno.test("M1.11 /tail gives server-sent events to who asks for them", async () => {
