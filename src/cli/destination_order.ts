@@ -59,12 +59,12 @@ async function orderRunning(
 async function orderStopped(terminal: Terminal, { name, order }: NamedOrder, data: string): Promise<Standing> {
   const dir = data.replace(/(?<=.)\/+$/, "");
   const world = terminal.world("write");
-  return await withDirectory(world.files, dir, () => {
+  return await withDirectory(world.files, dir, async () => {
     lock(terminal, world, dir);
     const cursors = cursorsIn(world.files, dir);
     const state = cursors.get(name);
     if (state === undefined) throw noCursor(name, cursors);
-    const outcome = carryOutOn(world, dir, { name, order, state });
+    const outcome = await carryOutOn(world, dir, { name, order, state });
     if ("refused" in outcome) throw new CommandError(exitCodes.usage, printable(outcome.why));
     return outcome;
   });
@@ -88,7 +88,7 @@ function noCursor(name: string, cursors: ReadonlyMap<string, CursorState | undef
   return new CommandError(exitCodes.usage, printable(`There is no destination "${name}"; there is: ${known}`));
 }
 
-function carryOutOn(
+async function carryOutOn(
   world: World,
   dir: string,
   { name, order, state }: NamedOrder & { readonly state: CursorState },
@@ -99,11 +99,11 @@ function carryOutOn(
   const cursor = openCursor(world, dir, name, state.node, { fresh: nowhere, lost: nowhere });
   try {
     const openReader = () => readerOf(world, seen, { from: cursor.position, to: end });
-    return carryOut(order, {
+    return await carryOut(order, {
       cursor,
       timeline: new Timeline(world.files, dir, end),
       now: world.clock.now(),
-      openReader,
+      means: { clock: world.clock, openReader },
     });
   } finally {
     cursor.close();

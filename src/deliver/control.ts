@@ -13,7 +13,7 @@ import {
   type Timeline,
 } from "../log/mod.ts";
 import type { Clock } from "../os/world.ts";
-import { passOver } from "./pass_over.ts";
+import { type PassingMeans, passOver } from "./pass_over.ts";
 
 export type Order =
   | { readonly do: "pause" | "resume" }
@@ -44,34 +44,43 @@ export interface Place {
   readonly timeline: Timeline;
   /** Wall time, for "2h" ago. */
   readonly now: number;
-  /** A reader of the log, should one be needed. */
-  readonly openReader: () => LogReader;
+  /** A skip may have to read much of the log. */
+  readonly means: PassingMeans;
 }
 
-export function carryOut(order: Order, place: Place): Outcome {
-  const { cursor } = place;
-  const outcome = order.do === "rewind" || order.do === "skip" ? move(order, place) : setPaused(order.do, cursor);
-  if (typeof outcome !== "number") return outcome;
+/** Whole, or not at all: a skip, too, that is told to stop. */
+export async function carryOut(order: Order, place: Place): Promise<Outcome> {
+  if (!isMove(order)) return setPaused(order.do, place);
+  const moved = await move(order, place);
+  return typeof moved === "number" ? standing(place, moved) : moved;
+}
+
+function standing({ cursor, timeline }: Course, moved: number): Standing {
   const { position, generation, start, paused } = cursor;
   return {
     state: paused ? "paused" : "delivering",
     position,
-    pending: Math.max(0, place.timeline.end - cursor.ahead) + cursor.waiting,
+    pending: Math.max(0, timeline.end - cursor.ahead) + cursor.waiting,
     generation,
     start,
-    moved: outcome,
+    moved,
   };
 }
 
-function setPaused(wanted: "pause" | "resume", cursor: Cursor): 0 {
+function setPaused(wanted: "pause" | "resume", course: Course): Standing {
+  const { cursor } = course;
   if (cursor.paused !== (wanted === "pause")) cursor.pause(wanted === "pause");
-  return 0;
+  return standing(course, 0);
 }
 
 type Move = Order & { readonly do: "rewind" | "skip" };
 
+function isMove(order: Order): order is Move {
+  return order.do === "rewind" || order.do === "skip";
+}
+
 /** How many messages are skipped, or delivered once more. */
-function move({ do: direction, to }: Move, { cursor, timeline, now, openReader }: Place): Refusal | number {
+async function move({ do: direction, to }: Move, { cursor, timeline, now, means }: Place): Promise<Refusal | number> {
   const point = parsePoint(to, now);
   if (point === undefined) return { refused: "bad", why: `Cannot understand "${to}": expected ${pointHelp}` };
   const at = positionOf(point, timeline);
@@ -79,7 +88,10 @@ function move({ do: direction, to }: Move, { cursor, timeline, now, openReader }
   if (why !== undefined) return { refused: "impossible", why };
   if (direction === "skip") {
     if (at === cursor.position) return 0;
-    const passed = passOver(cursor, { to: at, verdict: "skipped", openReader });
+    const passed = await passOver(cursor, { to: at, verdict: "skipped", ...means });
+    if (passed === undefined) {
+      return { refused: "unavailable", why: `Cannot skip to ${at}: told to stop before that; nothing is skipped` };
+    }
     cursor.sync();
     return passed;
   }
@@ -102,6 +114,11 @@ function whyNotBack(point: Point, at: Position, { cursor, timeline }: Course): s
 function whyNotOn(at: Position, { cursor, timeline }: Course): string | undefined {
   if (at < cursor.position) return `Cannot skip to ${at}: it stands at ${cursor.position}; rewind goes back`;
   return at > timeline.end ? `Cannot skip to ${at}: the log ends at ${timeline.end}` : undefined;
+}
+
+interface ObeyOptions extends Pick<PassingMeans, "signal" | "slice"> {
+  /** The cursor was paused, or resumed, while a skip is under way. */
+  readonly paused: () => void;
 }
 
 /** Orders on their way to a pump. */
@@ -131,14 +148,23 @@ export class Control {
     return this.#arrived.signal;
   }
 
-  /** By the pump: carries out what has arrived. */
-  obey(cursor: Cursor): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+  /** By the pump: carries out what has arrived, and what arrives meanwhile. */
+  async obey(cursor: Cursor, { signal, slice, paused }: ObeyOptions): Promise<void> {
+    const [clock, openReader] = [this.#clock, this.#openReader];
+    const meanwhile = () => this.#pauseMeanwhile(cursor, paused);
+    const means: PassingMeans = { clock, openReader, slice, meanwhile, signal };
+    for (let given = this.#waiting.shift(); given; given = this.#waiting.shift()) {
+      given.settle(await carryOut(given.order, { cursor, timeline: this.#timeline(), now: clock.now(), means }));
+    }
     this.#arrived = new AbortController();
-    for (const { order, settle } of waiting) {
-      const [timeline, now, openReader] = [this.#timeline(), this.#clock.now(), this.#openReader];
-      settle(carryOut(order, { cursor, timeline, now, openReader }));
+  }
+
+  /** A skip takes its time: whoever pauses or resumes has the answer before that, unless it was given behind another move. */
+  #pauseMeanwhile(cursor: Cursor, paused: () => void): void {
+    for (let next = this.#waiting[0]; next && !isMove(next.order); next = this.#waiting[0]) {
+      this.#waiting.shift();
+      next.settle(setPaused(next.order.do, { cursor, timeline: this.#timeline() }));
+      paused();
     }
   }
 }

@@ -40,6 +40,8 @@ export interface PumpParts {
   readonly listens?: boolean;
   /** While nobody is there to send to, what is before this is overwritten; asked with the cursor's position. */
   readonly buffered?: (from: Position) => Position;
+  /** How much of the log is read at once to count what is passed over. */
+  readonly slice?: Limit;
   /** What the operator tells it. */
   readonly control: Control;
   readonly watch: PumpWatch;
@@ -105,7 +107,7 @@ export class Pump {
         if (cursor.paused) await Promise.race([aborted(signal), aborted(control.arrived)]);
         else await this.#carry(AbortSignal.any([signal, control.arrived]));
         // An order that came just before the stop, too: who gave it waits for an answer.
-        if (control.arrived.aborted) await this.#obey();
+        if (control.arrived.aborted) await this.#obey(signal);
       }
     } finally {
       this.#sides.close();
@@ -136,6 +138,7 @@ export class Pump {
       if (this.#sidesAreDue()) await this.#workSides();
       if (signal.aborted) return;
       await this.#attendance?.wait(signal);
+      await this.#patiently(() => this.#expire(signal), signal);
       const next = await this.#patiently(() => this.#next(), signal);
       if (next === undefined) return;
       if (next === "nothing") {
@@ -151,7 +154,6 @@ export class Pump {
 
   /** What is under way, else what comes next in the log. */
   #next(): UnderWay | "nothing" {
-    this.#expire();
     const { reader, cursor, selector, watch } = this.#parts;
     if (this.#underWay) return this.#underWay;
     const items = reader.next(this.#pace.limit);
@@ -223,23 +225,22 @@ export class Pump {
 
   /** While nobody is there to send to: what does not fit into the buffer, or waits for too long, is given up. */
   async #aloneFor(signal: AbortSignal): Promise<void> {
-    await this.#patiently(() => {
-      this.#expire();
-      this.#giveUp("overwritten", this.#attendance!.overwrittenTo);
-      return true;
-    }, signal);
+    await this.#patiently(() => this.#expire(signal), signal);
+    await this.#patiently(() => this.#giveUp("overwritten", this.#attendance!.overwrittenTo, signal), signal);
     this.#syncNowAndThen();
   }
 
-  #expire(): void {
-    this.#giveUp("expired", this.#floorNow());
+  #expire(signal: AbortSignal): Promise<void> {
+    return this.#giveUp("expired", this.#floorNow(), signal);
   }
 
-  #giveUp(verdict: "expired" | "overwritten", to: Position): void {
-    const { cursor, openReader, watch } = this.#parts;
+  /** All of it, or nothing when `signal` aborts meanwhile: then it is begun anew, should it still have to be. */
+  async #giveUp(verdict: "expired" | "overwritten", to: Position, signal: AbortSignal): Promise<void> {
+    const { world: { clock }, cursor, openReader, slice, watch } = this.#parts;
     const from = cursor.position;
     if (from >= to) return;
-    passOver(cursor, { to, verdict, openReader });
+    const passed = await passOver(cursor, { to, verdict, clock, openReader, slice, signal });
+    if (passed === undefined) return;
     this.#sides.forget();
     this.#goOnFromCursor();
     watch[verdict](from, to);
@@ -255,11 +256,11 @@ export class Pump {
   }
 
   /** What our own files give. Where the system lacks handles or memory it is asked again; undefined when told to stop meanwhile. */
-  async #patiently<T>(ask: () => T, signal: AbortSignal): Promise<T | undefined> {
+  async #patiently<T>(ask: () => T | Promise<T>, signal: AbortSignal): Promise<T | undefined> {
     const { world, watch } = this.#parts;
     for (let tries = 0; !signal.aborted; tries++) {
       try {
-        const given = ask();
+        const given = await ask();
         if (tries > 0) watch.trouble(undefined, 0);
         return given;
       } catch (problem) {
@@ -272,11 +273,11 @@ export class Pump {
   }
 
   /** The adaptor goes first: what it knows of our position may be true no more. */
-  async #obey(): Promise<void> {
-    const { cursor, control, watch } = this.#parts;
+  async #obey(signal: AbortSignal): Promise<void> {
+    const { cursor, control, slice, watch } = this.#parts;
     await this.#sender.letGo();
     const from = cursor.position;
-    control.obey(cursor);
+    await control.obey(cursor, { signal, slice, paused: () => watch.obeyed(cursor.position) });
     watch.stalled([...cursor.sides.keys()], undefined, []);
     watch.obeyed(from);
   }

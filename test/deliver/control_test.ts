@@ -172,10 +172,10 @@ Deno.test("orders that come together are carried out in their order", async () =
   await node.stop();
 });
 
-/** A log from position 6 on, whose commits of two messages are a second apart; the cursor stands at 20. */
 /** Where no topic waits nothing has to be read. */
-const noReader = () => assert.fail("nothing has to be read");
+const openReader = () => assert.fail("nothing has to be read");
 
+/** A log from position 6 on, whose commits of two messages are a second apart; the cursor stands at 20. */
 async function trimmed() {
   const sim = new SimWorld(1);
   const begin = sim.clock.now();
@@ -185,15 +185,15 @@ async function trimmed() {
   const cursor = openCursor(sim, "data", "one", "00000000deadbeef", { fresh: at, lost: at });
   const timeline = new Timeline(sim.files, "data", 24 as Position);
   const order = (what: "rewind" | "skip", to: string) =>
-    carryOut({ do: what, to }, { cursor, timeline, now: begin + 12_000, openReader: noReader });
+    carryOut({ do: what, to }, { cursor, timeline, now: begin + 12_000, means: { clock: sim.clock, openReader } });
   return { cursor, order, begin };
 }
 
 Deno.test("M3.2 a time leads to the first message committed then or later", async () => {
   const { cursor, order, begin } = await trimmed();
-  order("rewind", new Date(begin + 5000).toISOString());
+  await order("rewind", new Date(begin + 5000).toISOString());
   assert.equal(cursor.position, 10);
-  order("skip", "4.5s");
+  await order("skip", "4.5s");
   assert.equal(cursor.position, 16);
 });
 
@@ -213,12 +213,12 @@ Deno.test("M3.2 what cannot be is refused with the reason, and changes nothing",
     ["bad", "skip", "soon", /^Cannot understand "soon": expected a position, /],
   ];
   for (const [how, what, to, why] of refused) {
-    const outcome = order(what, to) as { refused: string; why: string };
+    const outcome = await order(what, to) as { refused: string; why: string };
     assert.equal(outcome.refused, how, to);
     assert.match(outcome.why, why);
   }
   assert.deepEqual([cursor.position, cursor.generation], [20, 1]);
-  assert.equal("state" in order("rewind", "oldest") && cursor.position, 6);
+  assert.equal("state" in await order("rewind", "oldest") && cursor.position, 6);
 });
 
 Deno.test("P2 an order that the power cut ends anywhere is carried out whole or not at all", async () => {
@@ -233,7 +233,7 @@ Deno.test("P2 an order that the power cut ends anywhere is carried out whole or 
       const cursor = openCursor(world, "data", "one", node, nowhere);
       sim.stopAt(call);
       try {
-        carryOut(order, { cursor, timeline, now: 0, openReader: noReader });
+        await carryOut(order, { cursor, timeline, now: 0, means: { clock: sim.clock, openReader } });
       } catch {
         // The power is gone.
       }

@@ -86,12 +86,16 @@ function floorOf(world: World, bytes: number): () => Position {
 
 export function start(
   destination: ScriptedDestination,
-  options: Partial<Pick<PumpParts, "deadlineMs" | "limit" | "rate" | "refusedMax" | "listens" | "buffered">> & {
-    wants?: PumpParts["selector"]["wants"];
-    deadMax?: number;
-    budget?: number;
-    begun?: PumpParts["watch"]["begun"];
-  } = {},
+  options:
+    & Partial<
+      Pick<PumpParts, "deadlineMs" | "limit" | "rate" | "refusedMax" | "listens" | "buffered" | "floor" | "slice">
+    >
+    & {
+      wants?: PumpParts["selector"]["wants"];
+      deadMax?: number;
+      budget?: number;
+      begun?: PumpParts["watch"]["begun"];
+    } = {},
   sim = new SimWorld(1),
 ): Started {
   const world = sim.boot();

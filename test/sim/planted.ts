@@ -234,8 +234,8 @@ export const planted: readonly Planted[] = [
   {
     name: "what nobody was there for is passed without a count",
     file: "src/deliver/pump.ts",
-    find: "    passOver(cursor, { to, verdict, openReader });",
-    replace: '    passOver(cursor, { to, verdict: verdict === "overwritten" ? "taken" : verdict, openReader });',
+    find: "passOver(cursor, { to, verdict, clock,",
+    replace: 'passOver(cursor, { to, verdict: verdict === "overwritten" ? "taken" : verdict, clock,',
   },
   {
     name: "all that nobody was there for is overwritten",

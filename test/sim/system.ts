@@ -279,6 +279,7 @@ export class Node {
       mark: this.mark,
       selector: { node, wants, samples: samplesOf(this.#setup, name), format: (message) => message.data },
       limit: { count: 20, bytes: 100_000 },
+      slice: { count: 10, bytes: 20_000 },
       rate: { count: capped?.name === name ? capped.count : 0, bytes: 0 },
       lingerMs: () => 5,
       deadlineMs: 5000,
