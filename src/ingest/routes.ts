@@ -27,13 +27,13 @@ import {
 import { type Ack, diskAck, parseAck } from "./ack.ts";
 import { BadRows } from "./bad_rows.ts";
 import { type Asked, Intake, type IntakeParts, type Wish } from "./intake.ts";
-import { type KnownIds, RequestIds } from "./known_ids.ts";
+import type { RequestIds } from "./known_ids.ts";
 import { TextMemo } from "./memo.ts";
 import { openApi } from "./openapi.ts";
+import { type Once, Past, type PastParts, tooEarly } from "./past.ts";
 import { badMessage, isProblem, type Problem, problemAnswer, quoted, shownName } from "./problem.ts";
 import { dataOf, parseQuery, type Query } from "./query.ts";
 import { readiness } from "./readiness.ts";
-import { identityOf, type Kept, type Repeats } from "./repeats.ts";
 import { tooLong } from "./rules.ts";
 import { type Fill, openSender } from "./sender.ts";
 import { Topics } from "./topics.ts";
@@ -41,7 +41,7 @@ import { openVisitors, type Visit, type Visitors } from "./visitor.ts";
 
 export type { Answer, HttpRequest } from "./http.ts";
 
-export interface RouteParts extends IntakeParts {
+export interface RouteParts extends IntakeParts, PastParts {
   readonly http: Sections["http"];
   /** Nothing where everybody may send, as much as it likes. */
   readonly gate?: Gate | undefined;
@@ -49,10 +49,6 @@ export interface RouteParts extends IntakeParts {
   readonly topics?: Topics;
   /** Where requests are written; the one for all if left out. */
   readonly entry?: EntryWriter;
-  /** Without it, nobody looks for an Idempotency-Key. */
-  readonly repeats?: Repeats | undefined;
-  /** Without it, nobody looks for ids that come again. */
-  readonly ids?: KnownIds | undefined;
   readonly version: string;
   /** What everybody may know of this node, as JSON. */
   status(): string;
@@ -76,11 +72,6 @@ interface CallerAsked extends Asked {
   readonly visit?: Visit | undefined;
 }
 
-/** What makes a request with an Idempotency-Key be stored once. */
-interface Once extends Pick<Asked, "kept" | "noted"> {
-  readonly identity: Idempotency;
-}
-
 /** Methods of endpoints that take messages, and of those that only tell. */
 const writing = "GET, HEAD, OPTIONS, POST";
 const telling = "GET, HEAD, OPTIONS";
@@ -92,6 +83,7 @@ class Routes {
   readonly #roots: readonly string[];
   readonly #paths: ReadonlyMap<string, Route>;
   readonly #intake: Intake;
+  readonly #past: Past;
   readonly #topics: Topics;
   readonly #fill: Fill;
   readonly #entry: EntryWriter;
@@ -104,6 +96,7 @@ class Routes {
     this.#parts = parts;
     this.#roots = parts.http.root === "" ? ["", "/sparkngin"] : [parts.http.root];
     this.#intake = new Intake(parts);
+    this.#past = new Past(this.#intake, parts);
     this.#topics = parts.topics ?? new Topics(parts.http);
     this.#fill = openSender(parts.http);
     this.#entry = parts.entry ?? entryWriter;
@@ -170,9 +163,9 @@ class Routes {
     if (isProblem(ack)) return this.#intake.refuse(ack);
     if (query.onBad !== undefined) return this.#intake.refuse(onlyBodies);
     const asked = { wish: wish ?? wishOf(request, query), ack, caller };
-    const key = this.#keyOf(request);
+    const key = this.#past.keyOf(request);
     if (key === null) return this.#takeQuery(request, search, query, asked);
-    return this.#once(key, [bytesOf(search)], asked, (once) => {
+    return this.#past.once({ key, sender: caller.name, parts: [bytesOf(search)] }, asked.wish, (once) => {
       this.#read(search, once.identity);
       return this.#takeQuery(request, search, query, { ...asked, ...once });
     });
@@ -180,61 +173,13 @@ class Routes {
 
   /** The query was just read. */
   #takeQuery(request: HttpRequest, search: Span, query: Query, asked: CallerAsked): Answer | Promise<Answer> {
-    if (query.id === undefined || this.#parts.ids === undefined) return this.#take(request, query, asked);
+    if (query.id === undefined || !this.#past.looksForIds) return this.#take(request, query, asked);
     let isFresh = true;
-    return this.#withIds(asked, (ids) => {
+    return this.#past.withIds(asked, (ids) => {
       if (!isFresh) this.#read(search, asked.identity);
       isFresh = false;
       return this.#take(request, query, { ...asked, ids });
     });
-  }
-
-  /** Takes a request whose messages may have come before; once more when what came before this start has to be known first. */
-  #withIds(
-    { kept, wish }: CallerAsked,
-    take: (ids: RequestIds | undefined) => Answer | Promise<Answer>,
-  ): Answer | Promise<Answer> {
-    const known = this.#parts.ids;
-    const fresh = () => known === undefined || kept !== undefined ? undefined : new RequestIds(known);
-    const answer = take(fresh());
-    if (answer !== tooEarly) return answer;
-    // Whoever asks again makes it be read again.
-    return known!.ready().then(() => take(fresh()), () => this.#intake.refuse(unknownPast, wish));
-  }
-
-  #keyOf(request: HttpRequest): string | null {
-    return this.#parts.repeats === undefined ? null : request.header("idempotency-key");
-  }
-
-  /** Takes a request with a key, unless it was taken before. `parts` are what makes it this request and no other. */
-  async #once(
-    key: string,
-    parts: readonly Uint8Array[],
-    { wish, caller }: CallerAsked,
-    take: (once: Once) => Answer | Promise<Answer>,
-  ): Promise<Answer> {
-    const repeats = this.#parts.repeats!;
-    const identity = identityOf(key, caller.name ?? "", parts);
-    if (isProblem(identity)) return this.#intake.refuse(identity, wish);
-    try {
-      await repeats.ready();
-    } catch {
-      // Whoever asks again makes it be read again.
-      return this.#intake.refuse(unknownPast, wish);
-    }
-    const found = repeats.find(identity);
-    if (found !== undefined) {
-      return isProblem(found) ? this.#intake.refuse(found, wish) : await take({ identity, kept: found });
-    }
-    repeats.begin(identity);
-    let kept: Kept | undefined;
-    let answer: Answer | undefined;
-    try {
-      answer = await take({ identity, noted: (there) => kept = there });
-      return answer;
-    } finally {
-      repeats.settle(identity, answer !== undefined && answer.status < 500 ? kept : undefined);
-    }
   }
 
   #pixel(request: HttpRequest, search: Span): Answer | Promise<Answer> {
@@ -314,15 +259,17 @@ class Routes {
     const asked = { wish: wishOf(request, query), ack, caller };
     const take = (once?: Once) => {
       const all = { ...asked, ...once };
-      return this.#withIds(all, (ids) => {
+      return this.#past.withIds(all, (ids) => {
         // Other requests used the writer meanwhile.
         this.#read(search, once?.identity);
         const badRows = diverts ? this.#badRows() : undefined;
         return this.#takeBody(request, query, { ...all, badRows, ids }, body);
       });
     };
-    const key = this.#keyOf(request);
-    return key === null ? await take() : await this.#once(key, [bytesOf(search), body], asked, take);
+    const key = this.#past.keyOf(request);
+    return key === null
+      ? await take()
+      : await this.#past.once({ key, sender: caller.name, parts: [bytesOf(search), body] }, asked.wish, take);
   }
 
   /** Whether bad lines are to become bad rows: by the query, else by the header. */
@@ -436,13 +383,6 @@ function wishOf(request: HttpRequest, query: Query): Wish {
   const prefer = request.header("prefer");
   return prefer !== null && /(^|[,;\s])return="?representation\b/i.test(prefer) ? "receipt" : "nothing";
 }
-
-/** Never sent. */
-const tooEarly: Answer = { status: 503, headers: {} };
-const unknownPast: Problem = {
-  code: "busy",
-  detail: "Whether this request came before cannot be told now: the log cannot be read. Nothing of it was kept",
-};
 
 const questionMark = 0x3f;
 const topicTag = tagOf("topic");
