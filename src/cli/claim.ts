@@ -2,6 +2,7 @@
 import { claimDirectory, DirectoryBusy, DirectoryRefused } from "../log/mod.ts";
 import { codeOf, isNoSpace, type World } from "../os/world.ts";
 import { CommandError, exitCodes } from "./exit.ts";
+import { inOurWords } from "./unwritable.ts";
 
 /** The node's id. Throws a `CommandError`. */
 export function claim(world: World, dir: string): string {
@@ -17,7 +18,7 @@ const refusals = ["DirectoryRefused", "NewerFormat"];
 
 /** The exit code and the sentence for what can be wrong with the directory. */
 export function explained(problem: unknown, dir: string): CommandError {
-  const text = problem instanceof Error ? problem.message : String(problem);
+  const text = inOurWords(problem);
   const code = codeOf(problem);
   if (problem instanceof DirectoryBusy || code === "DirectoryBusy") {
     return new CommandError(
@@ -33,10 +34,9 @@ export function explained(problem: unknown, dir: string): CommandError {
     );
   }
   if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOENT", "EEXIST"].includes(code)) {
-    return new CommandError(
-      exitCodes.notWritable,
-      `Cannot write to directory "${dir}": ${text}; check its owner and rights`,
-    );
+    const rights = code === "EACCES" || code === "EPERM";
+    const advice = rights ? "check its owner and rights" : "choose another directory with --data";
+    return new CommandError(exitCodes.notWritable, `Cannot write to directory "${dir}": ${text}; ${advice}`);
   }
   // The disk fails, or there are no more file handles: a later start may work.
   const exit = /^E[A-Z0-9]+$/.test(code) ? exitCodes.logStopped : exitCodes.unexpected;

@@ -5,6 +5,7 @@ import { loadConfiguration } from "./configuration.ts";
 import { CommandError, type ExitCode, exitCodes } from "./exit.ts";
 import { printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
+import { inOurWords } from "./unwritable.ts";
 
 export interface DirectoryRequest {
   /** The configuration file, for who names no directory. */
@@ -41,7 +42,7 @@ export async function withDirectory<T>(files: Files, dir: string, act: () => T |
 export function explained(problem: unknown, dir: string): unknown {
   const code = exitCodeOf(problem);
   if (code === undefined) return problem;
-  const text = problem instanceof Error ? problem.message : String(problem);
+  const text = inOurWords(problem);
   const known = codeOf(problem) === "" || text.startsWith("Cannot ");
   return new CommandError(code, printable(known ? text : `Cannot work on "${dir}": ${text}`), { cause: problem });
 }
@@ -53,7 +54,7 @@ function exitCodeOf(problem: unknown): ExitCode | undefined {
   if (problem instanceof LogFull || isNoSpace(problem)) return exitCodes.diskFull;
   if (problem instanceof LogStopped || code === "EIO") return exitCodes.logStopped;
   if (code === "EACCES" || code === "EPERM") return exitCodes.permission;
-  if (code === "EROFS" || code === "ENOTDIR" || code === "EEXIST") return exitCodes.notWritable;
+  if (["EROFS", "ENOTDIR", "EEXIST", "ENOENT", "EISDIR"].includes(code)) return exitCodes.notWritable;
   return undefined;
 }
 

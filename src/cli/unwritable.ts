@@ -18,6 +18,32 @@ export function reasonNotToWrite(path: string, problem: unknown): string | undef
   return reasons(path)[code] ?? `the system says ${code}`;
 }
 
+/** The same for what is the matter in a data directory: what the system says, and of what, in our words. */
+export function inOurWords(problem: unknown): string {
+  const text = problem instanceof Error ? problem.message : String(problem);
+  const said = /^.*? \(os error \d+\)(?:[:,] )?(.*)$/s.exec(text);
+  if (said === null) return text;
+  const code = codeOf(problem);
+  const reason = troubles[code] ?? (code === "" ? "the system refuses" : `the system says ${code}`);
+  return said[1] === "" ? reason : `${reason} (${said[1]})`;
+}
+
+const troubles: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  ENOENT: "something in it is missing",
+  ENOTDIR: "a file is where a directory should be",
+  EEXIST: "something is in its place",
+  EISDIR: "a directory is where a file should be",
+  EROFS: "the file system is only read",
+  EIO: "the disk fails",
+  ENOSPC: "the disk is full",
+  EDQUOT: "a quota is used up",
+  EMFILE: "there are no more file handles: raise the limit (ulimit -n)",
+  ENFILE: "the system has no more file handles",
+  ENAMETOOLONG: "the name is too long",
+};
+
 function reasons(path: string): Readonly<Record<string, string>> {
   const inside = parentOf(path.replace(/(?<=.)\/+$/, ""));
   const rights = `permission denied: look at the owner and the rights of ${inside}, or name another place`;

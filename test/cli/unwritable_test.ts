@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CommandError, exitCodes } from "../../src/cli/exit.ts";
-import { cannotWrite, reasonNotToWrite } from "../../src/cli/unwritable.ts";
+import { cannotWrite, inOurWords, reasonNotToWrite } from "../../src/cli/unwritable.ts";
 import { openSink } from "../../src/cli/sink.ts";
 import { realWorld } from "../../src/os/deno.ts";
 import type { Files, World } from "../../src/os/world.ts";
@@ -47,6 +47,52 @@ Deno.test("what is no trouble of the system stays what it is", () => {
   assert.equal(cannotWrite("a", ours), ours);
   assert.equal(cannotWrite("a", mistake), mistake);
   assert.equal(reasonNotToWrite("a", withCode("DirectoryBusy")), undefined);
+});
+
+Deno.test("what is wrong in a data directory is said in our words by log repair and log adopt", async () => {
+  const home = await Deno.makeTempDir({ prefix: "sparkngin-test-" });
+  try {
+    const world = realWorld();
+    await Deno.writeTextFile(`${home}/file`, "x");
+    // Where even root may not: a file is in the place of a directory.
+    await Deno.mkdir(`${home}/data`);
+    await Deno.writeTextFile(`${home}/data/log`, "x");
+    await Deno.mkdir(`${home}/other/log`, { recursive: true });
+    const ours = { "./sparkngin.toml": '[[destination]]\nname = "a"\nkind = "file"\n' };
+    const tried: [readonly string[], RegExp][] = [
+      [
+        ["log", "repair", `${home}/data`, "--yes"],
+        /^Cannot work on "\S+\/data": a file is where a directory should be/,
+      ],
+      [
+        ["log", "adopt", `${home}/data`, "--data", `${home}/file`],
+        /^Cannot work on "\S+\/file": a file is where a directory should be/,
+      ],
+      [
+        ["log", "adopt", `${home}/other`, "--data", `${home}/file/d`],
+        /^Cannot .*: a file is where a directory should be/,
+      ],
+    ];
+    for (const [args, expected] of tried) {
+      const { code, err } = await sparkngin(args, { world, files: ours });
+      assert.match(err, expected);
+      assert.doesNotMatch(err, /os error/);
+      assert.equal(code, exitCodes.notWritable, args.join(" "));
+    }
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
+
+Deno.test("the system's sentence becomes ours, and what it was about stays", () => {
+  const system = (code: string, text: string) => Object.assign(new Error(text), { code });
+  assert.equal(
+    inOurWords(system("ENOENT", "No such file or directory (os error 2): open 'd/node'")),
+    "something in it is missing (open 'd/node')",
+  );
+  assert.equal(inOurWords(system("EIO", "Input/output error (os error 5)")), "the disk fails");
+  assert.equal(inOurWords(system("EXDEV", "Invalid link (os error 18)")), "the system says EXDEV");
+  assert.equal(inOurWords(new Error("Cannot open segment")), "Cannot open segment");
 });
 
 Deno.test("what could not be written to its end is removed, and said to be so", async () => {
