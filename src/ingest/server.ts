@@ -2,6 +2,7 @@
 import { formatAddress, parseAddress } from "../config/address.ts";
 import type { Clock } from "../os/world.ts";
 import { BodyRoom } from "./body_room.ts";
+import { Bound } from "./bound.ts";
 import { type ByteStream, Connection, type ConnectionParts } from "./connection.ts";
 import { listenTcp } from "./listener.ts";
 import type { Handle } from "./routes.ts";
@@ -64,10 +65,6 @@ export async function serveHttp(options: ServerOptions): Promise<HttpServer> {
 const sweepMs = 250;
 /** An answer and a close each: more at once would hold up everybody else by milliseconds. */
 const expiredPerTurn = 8;
-/** For files of the log and the destinations, and for management. */
-const handlesKept = 64;
-/** So few connections do not take them: who lacks handles then lacks them for something else, which passes. */
-const connectionsLeast = 16;
 
 class ConnectionServer {
   readonly #options: ServerOptions;
@@ -75,7 +72,7 @@ class ConnectionServer {
   readonly #open = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
   /** How many there may be. */
-  #most: number;
+  readonly #bound: Bound;
   /** Those that are told so: each has a handle until then. */
   #leaving = 0;
   readonly #sweeping = new AbortController();
@@ -87,7 +84,7 @@ class ConnectionServer {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.#most = options.connectionsMax;
+    this.#bound = new Bound(options.connectionsMax);
     this.#parts = {
       handle: options.handle,
       elapsed: () => this.#now,
@@ -116,7 +113,7 @@ class ConnectionServer {
     const { peer } = stream;
     const fromThere = this.#perAddress.get(peer) ?? 0;
     const { connectionsPerAddress } = this.#options;
-    if (this.#open.size >= this.#most || fromThere >= connectionsPerAddress) return void this.#turnAway(stream);
+    if (this.#open.size >= this.#bound.most || fromThere >= connectionsPerAddress) return void this.#turnAway(stream);
     this.#perAddress.set(peer, fromThere + 1);
     const connection = new Connection(stream, this.#parts);
     this.#open.add(connection);
@@ -125,17 +122,15 @@ class ConnectionServer {
 
   /**
    * The system gives no more handles. Connections took them, and the log and the operator need some, too: so many are closed, idle
-   * ones first, the youngest first, and there will never be as many again.
+   * ones first, the youngest first, and there may be as many again only when a while has passed without that.
    */
   makeRoom(): void {
     const open = [...this.#open].reverse();
-    const fewer = Math.min(open.length + this.#leaving - handlesKept, Math.floor(this.#most * 0.75));
-    const most = Math.max(connectionsLeast, fewer);
-    if (most >= this.#most) return;
-    this.#most = most;
+    if (!this.#bound.lower(open.length + this.#leaving, this.#options.clock.elapsed())) return;
+    const { most } = this.#bound;
     this.#options.report(
       `only ${most} connections at once from now on: the system allows no more handles; raise its limit (ulimit -n), ` +
-        "or lower http.connections_max",
+        "or lower http.connections_max; there may be more again as time goes by without that",
     );
     const idle = open.filter((connection) => !connection.busy);
     for (const connection of idle.slice(0, Math.max(0, open.length - most))) connection.close();
@@ -165,6 +160,9 @@ class ConnectionServer {
     while (!this.#sweeping.signal.aborted) {
       await this.#options.clock.sleep(sweepMs, this.#sweeping.signal);
       this.#lookAtClock();
+      if (this.#bound.rise(this.#now)) {
+        this.#options.report(`${this.#bound.most} connections at once again, as http.connections_max says`);
+      }
       await this.#expire();
     }
   }
