@@ -56,9 +56,9 @@ export class Destinations {
   }
 
   /** Gives each its cursor: before messages are taken. Intake knows them already. */
-  begin(placed: readonly Placed[], beginning: Beginning): void {
+  async begin(placed: readonly Placed[], beginning: Beginning): Promise<void> {
     this.#placed = placed;
-    this.#makeCursors(placed, beginning);
+    await this.#makeCursors(placed, beginning);
     const begun = Promise.withResolvers<void>();
     this.#changing = begun.promise;
     this.#begun = begun.resolve;
@@ -86,7 +86,7 @@ export class Destinations {
     const fresh = called(added, wanted);
     for (const { number } of fresh) table.destination(number).clear();
     const [start, end] = [table.get("start") as Position, table.get("durable") as Position];
-    this.#makeCursors(fresh, { start, end, remembered: undefined });
+    await this.#makeCursors(fresh, { start, end, remembered: undefined });
     const ending = called([...changed, ...removed], this.#placed);
     await Promise.all(ending.map(({ number }) => this.#supervisor.end(number)));
     try {
@@ -150,9 +150,9 @@ export class Destinations {
     throw new Error(`There is room for ${room} destinations while it runs; a restart makes more`);
   }
 
-  #makeCursors(placed: readonly Placed[], beginning: Beginning): void {
+  async #makeCursors(placed: readonly Placed[], beginning: Beginning): Promise<void> {
     const { world, dir, node, table, journal } = this.#parts;
-    const positions = makeCursors(world, dir, {
+    const positions = await makeCursors(world, dir, {
       ...beginning,
       node,
       destinations: placed.map(({ destination }) => destination),

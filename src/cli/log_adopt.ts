@@ -144,7 +144,7 @@ async function takeOver(terminal: Terminal, parts: TakingOver): Promise<Adopted>
   });
   try {
     const start = writer.segments()[0]?.base ?? mark.position;
-    makeCursors(world, config.data, {
+    await makeCursors(world, config.data, {
       node,
       destinations: config.destination,
       remembered,

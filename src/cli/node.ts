@@ -112,7 +112,7 @@ export class RunningNode {
     });
     this.#tellRecovery(recovered.recovered);
     const { start, end } = recovered;
-    this.#destinations.begin(this.#parts.placed, { start, end, remembered: this.#remembered });
+    await this.#destinations.begin(this.#parts.placed, { start, end, remembered: this.#remembered });
     this.#management = await this.#openManagement();
     this.#goOn();
     const { address, zeromq } = await this.#intake.listen(config.http.listen);

@@ -37,7 +37,9 @@ export async function run({ config, configPath, readAgain }: Running): Promise<n
   const running = prepare({ config, world, journal, node, placed, receivers, manager, readAgain });
   const stopped = running.untilStopped();
   try {
-    await running.start();
+    // A start that waits for a disk does not hold up the end.
+    await Promise.race([running.start(), stopped]);
+    if (running.stopping) return await stopped;
   } catch (problem) {
     // Who is told to stop in the middle of a start cannot start, and that is no trouble.
     if (running.stopping) return await stopped;

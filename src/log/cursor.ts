@@ -4,7 +4,7 @@ import { type Files, join, type World } from "../os/world.ts";
 import { bytesOfHex, getWhole, hexOf, putWhole, viewOf } from "./format.ts";
 import type { Cursor, Position, Side } from "./mod.ts";
 import { setFileAside } from "./quarantine.ts";
-import { peekSlots, slotPayloadMax, Slots } from "./slots.ts";
+import { type OpenSlots, peekSlots, slotPayloadMax, Slots } from "./slots.ts";
 import { type Counts, type Verdict, verdicts } from "./verdict.ts";
 
 /** What a cursor's slot says. */
@@ -38,6 +38,13 @@ const sideBytes = 2 + 8 + 8;
 const noSides: ReadonlyMap<string, Side> = new Map();
 export const noCounts: Counts = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Counts;
 
+/** Where a cursor begins: when there is none yet, and when there was one that cannot be read any more. */
+interface Places {
+  readonly fresh: Position;
+  readonly lost: Position;
+}
+type Origin = "new" | "whole" | "damaged";
+
 /**
  * Opens or creates the cursor of destination `name` under `dir`/cursors. `places` gives where to begin when there is no cursor
  * yet, and when there was one that cannot be read any more: never further on than it was, so that costs copies, not messages.
@@ -47,25 +54,46 @@ export function openCursor(
   dir: string,
   name: string,
   node: string,
-  places: { readonly fresh: Position; readonly lost: Position },
-): Cursor & { readonly origin: "new" | "whole" | "damaged" } {
-  const cursors = join(dir, "cursors");
-  const { slots, last, state } = Slots.open(world.files, cursors, name);
+  places: Places,
+): Cursor & { readonly origin: Origin } {
+  const cursor = cursorIn(Slots.open(world.files, join(dir, "cursors"), name), node, places);
+  if (cursor.origin === "damaged") setFileAside(world.files, dir, join(dir, "cursors", name));
+  // What was read may stand in the cache alone, left by a process whose sync failed: retention must not go by it.
+  cursor.sync();
+  return cursor;
+}
+
+/** The same for who only wants it to be there and to know where it is; the thread does not wait for the disk. */
+export async function makeCursor(
+  world: World,
+  dir: string,
+  name: string,
+  node: string,
+  places: Places,
+): Promise<{ readonly position: Position; readonly origin: Origin }> {
+  const cursor = cursorIn(await Slots.openAside(world.files, join(dir, "cursors"), name), node, places);
+  try {
+    // A copy of what is damaged is rare enough to be waited for.
+    if (cursor.origin === "damaged") setFileAside(world.files, dir, join(dir, "cursors", name));
+    await cursor.syncAside();
+    return { position: cursor.position, origin: cursor.origin };
+  } finally {
+    cursor.close();
+  }
+}
+
+function cursorIn({ slots, last, state }: OpenSlots, node: string, places: Places): SlotCursor {
   const said = last && decodeCursor(last);
   // Another node's positions mean nothing here.
   const read = said?.node === node ? said : undefined;
   const origin = read ? "whole" : state === "new" ? "new" : "damaged";
-  if (origin === "damaged") setFileAside(world.files, dir, join(cursors, name));
   const begin = origin === "new" ? places.fresh : places.lost;
   const from = read ??
     {
       ...{ node, generation: 1, start: begin, position: begin, ahead: begin },
       ...{ counts: noCounts, retaken: 0, paused: false, sides: noSides },
     };
-  const cursor = new SlotCursor(slots, from, origin);
-  // What was read may stand in the cache alone, left by a process whose sync failed: retention must not go by it.
-  cursor.sync();
-  return cursor;
+  return new SlotCursor(slots, from, origin);
 }
 
 /** How far the cursors under `dir` are: their durable positions, without those that are unreadable or not of `node`. */
@@ -96,12 +124,12 @@ export function peekCursor(files: Files, dir: string, name: string): CursorState
 }
 
 class SlotCursor implements Cursor {
-  readonly origin: "new" | "whole" | "damaged";
+  readonly origin: Origin;
   readonly #slots: Slots;
   #state: CursorState;
   #durable: CursorState;
 
-  constructor(slots: Slots, state: CursorState, origin: "new" | "whole" | "damaged") {
+  constructor(slots: Slots, state: CursorState, origin: Origin) {
     this.origin = origin;
     this.#slots = slots;
     this.#state = state;
@@ -188,6 +216,11 @@ class SlotCursor implements Cursor {
   sync(): void {
     this.#slots.put(encodeCursor(this.#state));
     this.#durable = this.#state;
+  }
+  async syncAside(): Promise<void> {
+    const state = this.#state;
+    await this.#slots.putAside(encodeCursor(state));
+    this.#durable = state;
   }
   close(): void {
     this.#slots.close();

@@ -111,7 +111,7 @@ export interface Watermark {
 
 export { adopt, type Adopted, adoptedUpTo } from "./adopt.ts";
 export { Budget, Tail } from "./backlog.ts";
-export { type CursorState, openCursor, peekCursors } from "./cursor.ts";
+export { type CursorState, makeCursor, openCursor, peekCursors } from "./cursor.ts";
 export { adoptedMark, claimDirectory, DirectoryBusy, DirectoryRefused, lockDirectory, nodeOf } from "./directory.ts";
 export { dump, type Found } from "./dump.ts";
 export type { Finding } from "./finding.ts";

@@ -12,6 +12,12 @@ const headBytes = 20;
 const slotMagic = 0x544f4c53; // "SLOT"
 export const slotPayloadMax = slotBytes - headBytes;
 
+export interface OpenSlots {
+  readonly slots: Slots;
+  readonly last?: Uint8Array;
+  readonly state: "new" | SlotState;
+}
+
 export class Slots {
   readonly #file: OpenFile;
   readonly #name: string;
@@ -27,21 +33,58 @@ export class Slots {
    * Opens or creates the file. `last` is what was last put and is whole; `state` tells a new file, and one in which nothing was
    * ever put, from one that has nothing readable any more.
    */
-  static open(
-    files: Files,
-    dir: string,
-    name: string,
-  ): { slots: Slots; last?: Uint8Array; state: "new" | "blank" | "whole" | "damaged" } {
+  static open(files: Files, dir: string, name: string): OpenSlots {
     const path = join(dir, name);
-    const { file, created } = openOrCreate(files, dir, path);
-    const latest = latestSlot(file, name);
-    const blank = [0, 1].every((index) => isBlank(file, index));
-    const state = latest ? "whole" : created ? "new" : blank ? "blank" : "damaged";
+    if (files.exists(path)) {
+      const file = files.open(path);
+      return Slots.#of(file, name, [0, 1].map((index) => readBlock(file, index)));
+    }
+    const file = files.create(path);
+    file.write(0, new Uint8Array(2 * slotBytes));
+    file.sync();
+    files.syncDir(dir);
+    return Slots.#new(file, name);
+  }
+
+  /** The same, and only who awaits it waits for the disk, but for the moment in which a new file gets its name. */
+  static async openAside(files: Files, dir: string, name: string): Promise<OpenSlots> {
+    const path = join(dir, name);
+    if (await files.aside.exists(path)) {
+      const file = files.open(path);
+      return Slots.#of(file, name, [await readBlockAside(file, 0), await readBlockAside(file, 1)]);
+    }
+    const file = files.create(path);
+    await file.writeAside(0, new Uint8Array(2 * slotBytes));
+    await files.aside.syncDir(dir);
+    return Slots.#new(file, name);
+  }
+
+  /** Both slots really exist from the start, so that a full disk cannot stop a cursor. */
+  static #new(file: OpenFile, name: string): OpenSlots {
+    return { slots: new Slots(file, name, 0), state: "new" };
+  }
+  static #of(file: OpenFile, name: string, blocks: readonly Uint8Array[]): OpenSlots {
+    const latest = latestOf(blocks, name);
+    const state = latest ? "whole" : blocks.every(isBlank) ? "blank" : "damaged";
     return { slots: new Slots(file, name, latest?.turn ?? 0), last: latest?.payload, state };
   }
 
   /** Durable when it returns. */
   put(payload: Uint8Array): void {
+    const { at, bytes } = this.#next(payload);
+    this.#file.write(at, bytes);
+    this.#file.sync();
+    this.#turn++;
+  }
+
+  /** Durable when it resolves; nothing else is put meanwhile. */
+  async putAside(payload: Uint8Array): Promise<void> {
+    const { at, bytes } = this.#next(payload);
+    await this.#file.writeAside(at, bytes);
+    this.#turn++;
+  }
+
+  #next(payload: Uint8Array): { at: number; bytes: Uint8Array } {
     if (payload.length > slotPayloadMax) throw new RangeError("Cannot put slot: its payload is too long");
     const turn = this.#turn + 1;
     const bytes = new Uint8Array(slotBytes);
@@ -51,9 +94,7 @@ export class Slots {
     view.setUint32(16, payload.length, true);
     bytes.set(payload, headBytes);
     view.setUint32(4, crc32(bytes.subarray(8), seedOf(this.#name, turn % 2)), true);
-    this.#file.write((turn % 2) * slotBytes, bytes);
-    this.#file.sync();
-    this.#turn = turn;
+    return { at: (turn % 2) * slotBytes, bytes };
   }
 
   close(): void {
@@ -66,7 +107,7 @@ export function peekSlots(files: Files, path: string): Uint8Array | undefined {
   try {
     const file = files.open(path);
     try {
-      return latestSlot(file, nameOf(path))?.payload;
+      return latestOf([0, 1].map((index) => readBlock(file, index)), nameOf(path))?.payload;
     } finally {
       file.close();
     }
@@ -81,9 +122,10 @@ export function slotStates(files: Files, path: string): readonly SlotState[] | u
   try {
     const file = files.open(path);
     try {
-      return [0, 1].map((index) =>
-        readSlot(file, nameOf(path), index) ? "whole" : isBlank(file, index) ? "blank" : "damaged"
-      );
+      return [0, 1].map((index) => {
+        const block = readBlock(file, index);
+        return slotIn(block, nameOf(path), index) ? "whole" : isBlank(block) ? "blank" : "damaged";
+      });
     } finally {
       file.close();
     }
@@ -96,19 +138,32 @@ export function slotStates(files: Files, path: string): readonly SlotState[] | u
 /** Blank: nothing was ever put there. */
 export type SlotState = "whole" | "blank" | "damaged";
 
-function isBlank(file: OpenFile, index: number): boolean {
-  const bytes = new Uint8Array(slotBytes);
-  return readIfReadable(file, index * slotBytes, bytes) === slotBytes && bytes.every((byte) => byte === 0);
+function isBlank(block: Uint8Array): boolean {
+  return block.length === slotBytes && block.every((byte) => byte === 0);
+}
+
+function readBlock(file: OpenFile, index: number): Uint8Array {
+  const block = new Uint8Array(slotBytes);
+  try {
+    return block.subarray(0, file.read(index * slotBytes, block));
+  } catch (problem) {
+    return noBlock(problem);
+  }
+}
+
+async function readBlockAside(file: OpenFile, index: number): Promise<Uint8Array> {
+  const block = new Uint8Array(slotBytes);
+  try {
+    return block.subarray(0, await file.readAside(index * slotBytes, block));
+  } catch (problem) {
+    return noBlock(problem);
+  }
 }
 
 /** Nothing of a block that the disk will not give any more: that slot is lost, and a start goes on without it. */
-function readIfReadable(file: OpenFile, at: number, into: Uint8Array): number {
-  try {
-    return file.read(at, into);
-  } catch (problem) {
-    if (codeOf(problem) !== "EIO") throw problem;
-    return 0;
-  }
+function noBlock(problem: unknown): Uint8Array {
+  if (codeOf(problem) !== "EIO") throw problem;
+  return new Uint8Array(0);
 }
 
 function nameOf(path: string): string {
@@ -119,29 +174,18 @@ function seedOf(name: string, index: number): number {
   return crc32(name, index);
 }
 
-function openOrCreate(files: Files, dir: string, path: string): { file: OpenFile; created: boolean } {
-  if (files.exists(path)) return { file: files.open(path), created: false };
-  const file = files.create(path);
-  // Both slots really exist from the start, so that a full disk cannot stop a cursor.
-  file.write(0, new Uint8Array(2 * slotBytes));
-  file.sync();
-  files.syncDir(dir);
-  return { file, created: true };
-}
-
 interface Slot {
   readonly turn: number;
   readonly payload: Uint8Array;
 }
 
-function latestSlot(file: OpenFile, name: string): Slot | undefined {
-  const found = [0, 1].map((index) => readSlot(file, name, index)).filter((slot) => slot !== undefined);
+function latestOf(blocks: readonly Uint8Array[], name: string): Slot | undefined {
+  const found = blocks.map((block, index) => slotIn(block, name, index)).filter((slot) => slot !== undefined);
   return found.sort((a, b) => b.turn - a.turn)[0];
 }
 
-function readSlot(file: OpenFile, name: string, index: number): Slot | undefined {
-  const bytes = new Uint8Array(slotBytes);
-  if (readIfReadable(file, index * slotBytes, bytes) < slotBytes) return undefined;
+function slotIn(bytes: Uint8Array, name: string, index: number): Slot | undefined {
+  if (bytes.length < slotBytes) return undefined;
   const view = viewOf(bytes);
   if (view.getUint32(0, true) !== slotMagic) return undefined;
   const turn = getWhole(view, 8);

@@ -4,7 +4,6 @@
  * and an orderly stop still work.
  */
 import { codeOf, type Files, join, type World } from "../os/world.ts";
-import { removeLeftovers } from "./directory.ts";
 import { parseSegmentName, randomId } from "./format.ts";
 
 export const sparesMax = 4;
@@ -27,7 +26,11 @@ export interface SparesOptions {
 
 /** The spare files of a log's directory. */
 export function listSpares(files: Files, logDir: string): string[] {
-  return files.list(logDir).filter((name) => name.endsWith(".spare"));
+  return files.list(logDir).filter(isSpare);
+}
+
+function isSpare(name: string): boolean {
+  return name.endsWith(".spare");
 }
 
 /** A freed segment's name as a spare, or undefined when its room is to be given back. */
@@ -82,12 +85,12 @@ class Keeper {
 
   /** Whether it made a spare. */
   async look(): Promise<boolean> {
-    const { files } = this.#world;
+    const { aside } = this.#world.files;
     const { segmentBytes, ballastBytes } = this.#options;
     try {
-      const lacks = listSpares(files, this.#logDir).length === 0 && this.#hasRoom(segmentBytes);
+      const lacks = !(await aside.list(this.#logDir)).some(isSpare) && await this.#hasRoom(segmentBytes);
       if (lacks) await this.#make(`${randomId(this.#world.random)}.spare`, segmentBytes);
-      if (!files.exists(join(this.#logDir, ballastName)) && this.#hasRoom(ballastBytes)) {
+      if (!await aside.exists(join(this.#logDir, ballastName)) && await this.#hasRoom(ballastBytes)) {
         await this.#make(ballastName, ballastBytes);
       }
       return lacks;
@@ -97,30 +100,36 @@ class Keeper {
     }
   }
 
-  #hasRoom(bytes: number): boolean {
-    return this.#world.files.space(this.#logDir) > bytes + freeSegments * this.#options.segmentBytes;
+  async #hasRoom(bytes: number): Promise<boolean> {
+    return await this.#world.files.aside.space(this.#logDir) > bytes + freeSegments * this.#options.segmentBytes;
   }
 
   /** Fills a file step by step; it gets its name when all of it is on the disk. */
   async #make(name: string, bytes: number): Promise<void> {
     const { files, clock } = this.#world;
+    const { aside } = files;
     const temporary = join(this.#logDir, `${name}.tmp`);
-    if (files.exists(temporary)) files.remove(temporary);
+    if (await aside.exists(temporary)) await aside.remove(temporary);
     const file = files.create(temporary);
     try {
       for (let at = 0; at < bytes; at += stepBytes) {
         const begin = clock.elapsed();
         await file.writeAside(at, this.#zeros.subarray(0, bytes - at));
         await clock.sleep(Math.max(stepPauseMs, pausePerStep * (clock.elapsed() - begin)), this.#signal);
-        if (this.#signal.aborted) return files.remove(temporary);
+        if (this.#signal.aborted) return await aside.remove(temporary);
       }
-      files.rename(temporary, join(this.#logDir, name));
-      await files.syncDirAside(this.#logDir);
+      await aside.rename(temporary, join(this.#logDir, name));
+      await aside.syncDir(this.#logDir);
     } catch (problem) {
-      removeLeftovers(files, this.#logDir, [`${name}.tmp`]);
+      // If it was named, or will not go, that is as good: a start removes it.
+      await aside.remove(temporary).catch(ifOfTheSystem);
       throw problem;
     } finally {
       file.close();
     }
   }
+}
+
+function ifOfTheSystem(problem: unknown): void {
+  if (codeOf(problem) === "") throw problem;
 }

@@ -1,13 +1,25 @@
 /** The real outside: files, clock and chance by Deno. With the shells, the only file that says `Deno.` */
 import { statfsSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { setImmediate } from "node:timers";
-import { type Clock, codeOf, type Files, type Lock, type OpenFile, parentOf, type World } from "./world.ts";
+import {
+  type Clock,
+  codeOf,
+  type Files,
+  type FilesAside,
+  type Lock,
+  type OpenFile,
+  parentOf,
+  type World,
+} from "./world.ts";
 
 export function realWorld(): World {
   return { files: new DenoFiles(), clock: denoClock, random: Math.random };
 }
 
 class DenoFiles implements Files {
+  readonly aside: FilesAside = denoFilesAside;
+
   create(path: string, rights?: "private"): OpenFile {
     const mode = rights === "private" ? 0o600 : 0o640;
     const file = Deno.openSync(path, { read: true, write: true, createNew: true, mode });
@@ -44,11 +56,6 @@ class DenoFiles implements Files {
     using handle = Deno.openSync(dir, { read: true });
     handle.syncSync();
   }
-  async syncDirAside(dir: string): Promise<void> {
-    if (Deno.build.os === "windows") return;
-    using handle = await Deno.open(dir, { read: true });
-    await handle.sync();
-  }
   lock(path: string, holder: string): Lock {
     const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o640 });
     giveAway(path, file);
@@ -74,6 +81,34 @@ class DenoFiles implements Files {
     return bavail * bsize;
   }
 }
+
+const denoFilesAside: FilesAside = {
+  async exists(path) {
+    try {
+      await Deno.lstat(path);
+      return true;
+    } catch (problem) {
+      if (problem instanceof Deno.errors.NotFound) return false;
+      throw problem;
+    }
+  },
+  async list(dir) {
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(dir)) names.push(name);
+    return names.sort();
+  },
+  rename: (from, to) => Deno.rename(from, to),
+  remove: (path) => Deno.remove(path),
+  async syncDir(dir) {
+    if (Deno.build.os === "windows") return;
+    using handle = Deno.openSync(dir, { read: true });
+    await handle.sync();
+  },
+  async space(path) {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  },
+};
 
 /** What root makes in another's directory is for that one to read: a node, most often. */
 function giveAway(path: string, file: Deno.FsFile): void {
@@ -115,6 +150,17 @@ class DenoFile implements OpenFile {
     let count = 0;
     while (count < into.length) {
       const got = this.#file.readSync(count === 0 ? into : into.subarray(count));
+      if (got === null || got === 0) break;
+      count += got;
+    }
+    this.#at = at + count;
+    return count;
+  }
+  async readAside(at: number, into: Uint8Array): Promise<number> {
+    this.#seek(at);
+    let count = 0;
+    while (count < into.length) {
+      const got = await this.#file.read(into.subarray(count));
       if (got === null || got === 0) break;
       count += got;
     }

@@ -1,5 +1,5 @@
 /** A world in which nothing can be changed: for looking at a directory that is another process', or evidence. */
-import type { Files, OpenFile, World } from "./world.ts";
+import { asideOf, type Files, type FilesAside, type OpenFile, type World } from "./world.ts";
 
 export function readOnly(world: World): World {
   return { clock: world.clock, random: world.random, files: new ReadOnlyFiles(world.files) };
@@ -7,6 +7,7 @@ export function readOnly(world: World): World {
 
 class ReadOnlyFiles implements Files {
   readonly #files: Files;
+  readonly aside: FilesAside = asideOf(this);
 
   constructor(files: Files) {
     this.#files = files;
@@ -15,6 +16,7 @@ class ReadOnlyFiles implements Files {
     const file = this.#files.open(path, "read");
     return {
       read: (at, into) => file.read(at, into),
+      readAside: (at, into) => file.readAside(at, into),
       size: () => file.size(),
       close: () => file.close(),
       write: () => refuse("write to", path),
@@ -48,9 +50,6 @@ class ReadOnlyFiles implements Files {
     return refuse("remove", path);
   }
   syncDir(path: string): never {
-    return refuse("sync", path);
-  }
-  syncDirAside(path: string): never {
     return refuse("sync", path);
   }
   lock(path: string): never {

@@ -30,8 +30,7 @@ export interface Files {
   remove(path: string): void;
   /** Makes creations, renames and removals in `dir` survive a power cut. */
   syncDir(dir: string): void;
-  /** The same, and only who awaits it waits for the disk. */
-  syncDirAside(dir: string): Promise<void>;
+  readonly aside: FilesAside;
   /** Held for the life of the process. When another holds it: what that one wrote of itself. */
   lock(path: string, holder: string): Lock;
   /** What the holder of the lock wrote of itself; undefined when nobody holds it. Asks only: the lock is free afterwards. */
@@ -40,16 +39,45 @@ export interface Files {
   space(path: string): number;
 }
 
+/**
+ * Calls of `Files`, and only who awaits one waits for the disk: the thread goes on. None that creates or opens a file: the runtime
+ * does that in the thread that asks, however it is asked.
+ */
+export type FilesAside = {
+  readonly [name in "exists" | "list" | "rename" | "remove" | "syncDir" | "space"]: (
+    ...given: Parameters<Files[name]>
+  ) => Promise<ReturnType<Files[name]>>;
+};
+
+/** For a world whose disk makes nobody wait. */
+export function asideOf(files: Omit<Files, "aside">): FilesAside {
+  return {
+    exists: (...given) => later(() => files.exists(...given)),
+    list: (...given) => later(() => files.list(...given)),
+    rename: (...given) => later(() => files.rename(...given)),
+    remove: (...given) => later(() => files.remove(...given)),
+    syncDir: (...given) => later(() => files.syncDir(...given)),
+    space: (...given) => later(() => files.space(...given)),
+  };
+}
+
+/** Others go on meanwhile. */
+function later<T>(act: () => T): Promise<T> {
+  return Promise.resolve().then(act);
+}
+
 export type Lock = { readonly held: true } | { readonly held: false; readonly holder: string };
 
 export interface OpenFile {
   /** Fills `into` from byte `at` as far as the file goes; returns how many bytes that was. */
   read(at: number, into: Uint8Array): number;
+  /** As `read`, and only who awaits it waits for the disk: the thread goes on. One call aside at a time. */
+  readAside(at: number, into: Uint8Array): Promise<number>;
   /** All of it or an error; at a position, because segments are filled ahead of need. */
   write(at: number, bytes: Uint8Array): void;
   /** What was written before this call survives a power cut once it returns. */
   sync(): void;
-  /** As `write` and then `sync`, and only who awaits it waits for the disk: the thread goes on. One at a time. */
+  /** As `write` and then `sync`, aside in the same way. */
   writeAside(at: number, bytes: Uint8Array): Promise<void>;
   /** Cuts the file to `bytes`, or extends it with zeros. */
   truncate(bytes: number): void;

@@ -83,6 +83,7 @@ function unsynced(world: World): World {
   const { files } = world;
   const open = (file: OpenFile): OpenFile => ({
     read: (at, into) => file.read(at, into),
+    readAside: (at, into) => file.readAside(at, into),
     write: (at, bytes) => file.write(at, bytes),
     sync() {},
     writeAside: (at, bytes) => file.writeAside(at, bytes),
@@ -99,7 +100,7 @@ function unsynced(world: World): World {
     rename: (from, to) => files.rename(from, to),
     remove: (path) => files.remove(path),
     syncDir() {},
-    async syncDirAside() {},
+    aside: files.aside,
     lock: (path, holder) => files.lock(path, holder),
     holder: (path) => files.holder(path),
     space: (path) => files.space(path),

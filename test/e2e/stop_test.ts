@@ -1,13 +1,11 @@
 /** Being told to stop: what was answered is on disk, the process ends soon, and a start goes on where it was. */
 import assert from "node:assert";
 import { Driver } from "../crash/driver.ts";
-import { compileLibrary } from "../crash/library.ts";
-import { missing } from "../crash/needs.ts";
 import { examine } from "../crash/oracle.ts";
 import { Connection, getRequest } from "./connection.ts";
 import { launchNode, makeTempDir, type Node, startCommand, startNode } from "./node.ts";
 import { arrived, outputFiles } from "./output.ts";
-import { eventually, hangMs, pause } from "./waiting.ts";
+import { eventually, pause } from "./waiting.ts";
 
 /** A stop that takes longer hangs: the program gives itself 5 s. */
 const stopMs = 30_000;
@@ -179,50 +177,3 @@ Deno.test("P20: SIGTERM in the middle of a start ends it, and does no harm", asy
   await arrived(`${dir}/data/out`, "t");
   assert.ok(!node.log().some(({ level, destination }) => level !== "info" && destination !== "pub"), node.stderr());
 });
-
-const lacks = missing(["gcc"]);
-for (
-  const [what, more, waits] of [
-    // Longer than a step and the pause behind it.
-    ["a spare may be half made", {}, () => pause(500)],
-    ["a spare may be whole but for the sync of its name", { SLOW_DIRECTORIES: "1" }, hasSpare],
-  ] as const
-) {
-  Deno.test({
-    name: `P16 P20: while the disk does not answer, status and SIGTERM are answered; ${what}${lacks && ` (${lacks})`}`,
-    ignore: lacks !== "",
-    fn: () => assertAnswersWhileStalled(more, waits),
-  });
-}
-
-/** `more` says what does not answer; with a spare under way, and what follows once `waits` is over. */
-async function assertAnswersWhileStalled(
-  more: Readonly<Record<string, string>>,
-  waits: (dir: string) => Promise<unknown>,
-): Promise<void> {
-  await using home = await makeTempDir();
-  const dir = home.path;
-  const stalled = `${dir}/stalled`;
-  const env = {
-    LD_PRELOAD: await compileLibrary("slow_disk", dir),
-    SLOW_DIR: `${await Deno.realPath(dir)}/data/`,
-    SLOW_STALL: stalled,
-    ...more,
-  };
-  await using node = await startNode({ dir, env });
-  await eventually("a spare that is being made", () => hasFile(dir, ".spare.tmp"));
-  await Deno.writeTextFile(stalled, "");
-  await waits(dir);
-  const signal = AbortSignal.timeout(hangMs);
-  assert.equal((await fetch(`http://${node.management}/status`, { signal })).status, 200);
-  assert.equal(await node.stop(), 0, node.stderr());
-}
-
-function hasSpare(dir: string): Promise<boolean> {
-  return eventually("a spare that has its name", () => hasFile(dir, ".spare"));
-}
-
-async function hasFile(dir: string, ending: string): Promise<boolean> {
-  for await (const { name } of Deno.readDir(`${dir}/data/log`)) if (name.endsWith(ending)) return true;
-  return false;
-}

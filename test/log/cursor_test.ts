@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { peekCursor, seenByCursors } from "../../src/log/cursor.ts";
-import { type Counts, openCursor, peekCursors, type Position, verdicts } from "../../src/log/mod.ts";
+import { type Counts, makeCursor, openCursor, peekCursors, type Position, verdicts } from "../../src/log/mod.ts";
 import { Slots } from "../../src/log/slots.ts";
 import { codeOf } from "../../src/os/world.ts";
 import { SimWorld } from "../sim/world.ts";
@@ -281,4 +281,32 @@ Deno.test("a cursor that is closed, or was only looked at, has no file open", ()
   assert.equal(sim.openHandles, 0);
   peekCursor(sim.files, "data", "out");
   assert.equal(sim.openHandles, 0);
+});
+
+Deno.test("P1 P9 a cursor that is made aside takes the same steps in the same order, and has the same bytes", async () => {
+  const places = { fresh: 100 as Position, lost: 40 as Position };
+  const before: Record<string, (sim: SimWorld) => void> = {
+    new: (sim) => sim.writeFile("data/cursors/neighbour", new Uint8Array(0)),
+    whole: (sim) => void atTwenty(sim),
+    damaged: (sim) => sim.writeFile(path, new Uint8Array(8192).fill(1)),
+  };
+  const makeAtOnce = (sim: SimWorld) => {
+    const cursor = openCursor(sim, "data", "out", node, places);
+    cursor.close();
+    return cursor;
+  };
+  for (const [origin, prepare] of Object.entries(before)) {
+    const [atOnce, aside] = [new SimWorld(1), new SimWorld(1)];
+    const calls: [string[], string[]] = [[], []];
+    [atOnce, aside].forEach((sim, i) => {
+      prepare(sim);
+      sim.watch = (call, path) => void calls[i]!.push(`${call} ${path}`);
+    });
+    const made = makeAtOnce(atOnce);
+    assert.deepEqual(await makeCursor(aside, "data", "out", node, places), { origin, position: made.position });
+    assert.deepEqual(calls[0], calls[1]);
+    aside.cutPower();
+    assert.deepEqual(aside.fileBytes(path), atOnce.fileBytes(path));
+    assert.equal(aside.openHandles, 0);
+  }
 });

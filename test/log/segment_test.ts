@@ -152,6 +152,7 @@ function watched(bytes: Uint8Array, act: Partial<Pick<OpenFile, "read" | "close"
     const file = sim.files.open(path);
     return {
       read: (at, into) => act.read?.(at, into) || file.read(at, into),
+      readAside: (at, into) => file.readAside(at, into),
       write: (at, bytes) => file.write(at, bytes),
       sync: () => file.sync(),
       writeAside: (at, bytes) => file.writeAside(at, bytes),

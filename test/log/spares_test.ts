@@ -61,10 +61,8 @@ Deno.test("all steps are written from one piece of zeros", async () => {
       };
     },
   };
-  const files = new Proxy(world.files, {
-    get: (files, name: keyof Files) =>
-      name === "create" ? (path: string) => new Proxy(files.create(path), noting) : files[name].bind(files),
-  });
+  const create = (path: string) => new Proxy(world.files.create(path), noting);
+  const files: Files = Object.create(world.files, { create: { value: create } });
   sim.writeFile(`${logDir}/neighbour`, new Uint8Array(0));
   void keepSpares({ ...world, files }, "data", options, new AbortController().signal);
   await sim.run(2000);

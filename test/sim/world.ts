@@ -7,7 +7,7 @@
  *     await world.run(log.durable());
  *     world.cutPower();
  */
-import type { Files, Lock, OpenFile, World } from "../../src/os/world.ts";
+import { asideOf, type Files, type FilesAside, type Lock, type OpenFile, type World } from "../../src/os/world.ts";
 import { chance, pick } from "./chance.ts";
 import { SimClock } from "./clock.ts";
 import { Directory } from "./directory.ts";
@@ -208,6 +208,7 @@ class SimFiles implements Files {
   readonly #world: SimWorld;
   readonly #disk: Disk;
   readonly #alive: () => void;
+  readonly aside: FilesAside = asideOf(this);
 
   constructor(world: SimWorld, disk: Disk, alive: () => void) {
     this.#world = world;
@@ -245,10 +246,6 @@ class SimFiles implements Files {
   syncDir(dir: string): void {
     this.#count("syncDir", dir);
     this.#disk.syncDir(dir);
-  }
-  async syncDirAside(dir: string): Promise<void> {
-    await Promise.resolve(); // others go on meanwhile
-    this.syncDir(dir);
   }
   lock(path: string, holder: string): Lock {
     this.#count("lock", path);
@@ -293,6 +290,10 @@ class SimFile implements OpenFile {
   read(at: number, into: Uint8Array): number {
     this.#fail("read", this.#count("read"));
     return this.#inode.read(at, into);
+  }
+  async readAside(at: number, into: Uint8Array): Promise<number> {
+    await Promise.resolve(); // others go on meanwhile
+    return this.read(at, into);
   }
   write(at: number, bytes: Uint8Array): void {
     const fault = this.#count("write");
