@@ -108,7 +108,8 @@ async function examine({ kafka, driver }: Stage): Promise<Findings> {
   const oracle = new Oracle(driver);
   const text = new TextDecoder("utf-8", { fatal: true });
   for (const topic of driver.topics) {
-    for (const { partition, value } of await kafka.read(topic)) oracle.see(text.decode(value), `${topic}/${partition}`);
+    const messages = await kafka.messages(topic);
+    for (const { partition, value } of messages) oracle.see(text.decode(value), `${topic}/${partition}`);
   }
   return oracle.findings();
 }
