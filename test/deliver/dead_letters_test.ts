@@ -171,3 +171,27 @@ Deno.test("P15 a store that cannot be read for want of handles is asked again, a
     assert.deepEqual(positionsOf(open(sim)), [2, 3, 4, 5, 6], `the ${n}th call`);
   }
 });
+
+/** The log of the letters has written what it cannot say to be synced. */
+const failSyncs = (sim: SimWorld) => sim.failNth(1, "EIO", { kinds: ["sync"], persistent: true });
+
+Deno.test("P2 P15 a letter whose sync has failed may stand there after a start: it is not taken for none", async () => {
+  const sim = new SimWorld(1);
+  const letters = open(sim);
+  await sim.run(letters.keep([refused(2)], 1, 1));
+  failSyncs(sim);
+  await assert.rejects(sim.run(letters.keep([refused(3)], 1, 1)));
+  assert.equal(letters.has(3 as Position), true);
+  // Its message is taken meanwhile: who cannot write that the letter is gone must not go on as if there was none.
+  await assert.rejects(sim.run(letters.forget([3 as Position])));
+});
+
+Deno.test("P2 P15 a letter of which a record may say that it is gone is not relied on: a repeat is stored anew, or fails", async () => {
+  const sim = new SimWorld(1);
+  const letters = open(sim);
+  await sim.run(letters.keep([refused(2), refused(3)], 1, 1));
+  failSyncs(sim);
+  await assert.rejects(sim.run(letters.forget([3 as Position])));
+  await assert.rejects(sim.run(letters.keep([refused(3)], 1, 1)));
+  await sim.run(letters.keep([refused(2)], 1, 1));
+});

@@ -68,6 +68,7 @@ export class Received {
   #sent: { readonly at: number; readonly count: number }[] = [];
   readonly #ids = new Map<string, string>();
   readonly #positions = new Map<number, string>();
+  #passed: { readonly from: number; readonly to: number }[] = [];
 
   constructor(name: string, model: Model) {
     this.#name = name;
@@ -85,6 +86,14 @@ export class Received {
     const sum = this.#sent.reduce((total, { count }) => total + count, 0);
     // What was not used lately, and the part that ends the second.
     if (sum > this.#cap * 1.25 + 1) this.#model.violate(`M4 ${this.#name} was sent ${sum} messages within a second`);
+  }
+  /** What waited too long was not sent; an operator who rewinds may still get it, after what is later. */
+  pass(from: number, to: number): void {
+    this.#passed.push({ from, to });
+  }
+  get passed(): ReadonlySet<string> {
+    const isPassed = (position: number) => this.#passed.some(({ from, to }) => from <= position && position < to);
+    return new Set([...this.#positions].filter(([position]) => isPassed(position)).map(([, key]) => key));
   }
   take({ id, position, message, body }: Delivery): void {
     const key = message.key!;
@@ -298,9 +307,9 @@ export class Node {
         capped() {},
         paced() {},
         stalled() {},
-        expired() {},
+        expired: (from, to) => received.pass(from, to),
         alone() {},
-        overwritten() {},
+        overwritten: (from, to) => received.pass(from, to),
         advanced() {},
         synced() {},
         obeyed() {},
@@ -529,9 +538,12 @@ function checkDead(model: Model, name: string, dead: ReadonlySet<string>, { weat
 
 function checkOrder(model: Model, received: Received, { name, sometimes }: { name: string; sometimes: string }): void {
   const place = new Map(received.first.map((key, i) => [key, i]));
+  const { refused, passed } = received;
+  const isExcused = (key: string) =>
+    refused.has(key) || passed.has(key) || (sometimes !== "" && key.endsWith(sometimes));
   for (const order of model.order.values()) {
     // What was left out in one life may come in the next, after a crash, beside copies of what is later.
-    const inTurn = order.filter((key) => !received.refused.has(key) && (sometimes === "" || !key.endsWith(sometimes)));
+    const inTurn = order.filter((key) => !isExcused(key));
     const places = inTurn.map((key) => place.get(key)).filter((at) => at !== undefined);
     if (places.some((at, i) => i > 0 && at < places[i - 1]!)) model.violate(`P6 ${name} got messages out of order`);
   }
