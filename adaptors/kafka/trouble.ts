@@ -15,7 +15,8 @@ export interface Approach {
 export function explain(problem: unknown, approach: Approach): string {
   const errors = [...everyError(problem)];
   return refusedUser(errors, approach) ?? refusedTLS(errors) ?? refusedTrust(errors, approach) ??
-    refusedRight(errors) ?? `cannot reach any of ${approach.brokers.join(", ")}: ${reasons(errors, approach)}`;
+    refusedRight(errors) ?? refusedDefaults(errors) ??
+    `cannot reach any of ${approach.brokers.join(", ")}: ${reasons(errors, approach)}`;
 }
 
 /** Kafka's error codes. */
@@ -64,6 +65,14 @@ function isDistrust(code = "", message = ""): boolean {
 function refusedRight(errors: readonly ClientProblem[]): string | undefined {
   const refused = errors.find(({ apiId }) => apiId?.endsWith("_AUTHORIZATION_FAILED"));
   return refused && `the brokers do not allow it: ${refused.message}`;
+}
+
+/** KIP-464: before it, who creates a topic has to name its partitions and replicas. */
+function refusedDefaults(errors: readonly ClientProblem[]): string | undefined {
+  const refused = errors.some(({ apiId }) => apiId === "INVALID_PARTITIONS");
+  return refused
+    ? "brokers before Kafka 2.4 do not create it with defaults of their own; create it by hand"
+    : undefined;
 }
 
 /** The innermost messages, each once. That a connection ended explains nothing when others say why. */

@@ -32,6 +32,11 @@ Deno.test("missing rights are named", () => {
   assert.equal(explain(nested(refused), approach), "the brokers do not allow it: Cluster authorization failed.");
 });
 
+Deno.test("brokers that create no topic with defaults of their own are told from those that are away", () => {
+  const refused = Object.assign(new Error("Number of partitions is below 1."), { apiId: "INVALID_PARTITIONS" });
+  assert.match(explain(nested(refused), approach), /^brokers before Kafka 2\.4 .*; create it by hand$/);
+});
+
 Deno.test("an error that is its own cause ends", () => {
   const circular: { message: string; cause?: unknown } = { message: "x" };
   circular.cause = circular;
