@@ -49,7 +49,10 @@ Deno.test("what is no trouble of the system stays what it is", () => {
   assert.equal(reasonNotToWrite("a", withCode("DirectoryBusy")), undefined);
 });
 
-Deno.test("what is wrong in a data directory is said in our words by log repair and log adopt", async () => {
+// A lock is held until the process ends.
+Deno.test("what is wrong in a data directory is said in our words by log repair and log adopt", {
+  sanitizeResources: false,
+}, async () => {
   const home = await Deno.makeTempDir({ prefix: "sparkngin-test-" });
   try {
     const world = realWorld();
